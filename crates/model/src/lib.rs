@@ -1,0 +1,17 @@
+//! The words that every room of the house uses: ids, events, policies, secrets, end reasons.
+//!
+//! Tier 0. No I/O, no clock, no randomness: a value that needs either is made elsewhere and handed in.
+
+pub mod code;
+pub mod event;
+pub mod id;
+pub mod policy;
+pub mod secret;
+pub mod session;
+pub mod target;
+
+pub use code::Coded;
+pub use event::{Event, Sink};
+pub use id::{BootId, NodeId, SessionId, TargetId, TicketId};
+pub use policy::Policy;
+pub use secret::Secret;

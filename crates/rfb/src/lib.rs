@@ -1,0 +1,20 @@
+//! The RFB protocol (VNC) as pure state machines: bytes and time in, bytes and events out.
+//!
+//! Nothing here opens a socket, reads a clock, spawns a thread or draws randomness on its own.
+//! The specification cited in square brackets is the community's `rfbproto` text, e.g. `[7.3.2]`.
+
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
+
+pub mod limits;
+pub mod misbehavior;
+pub mod pixel_format;
+pub mod security_type;
+pub mod server_init;
+pub mod version;
+pub mod wire;
+
+pub use misbehavior::Misbehavior;
+pub use pixel_format::PixelFormat;
+pub use security_type::SecurityType;
+pub use server_init::ServerInit;
+pub use version::Version;
