@@ -5,8 +5,11 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+pub mod forwarded;
 pub mod limits;
+pub mod origin;
 pub mod port;
+pub mod proxy_protocol;
 pub mod registry;
 
 pub use limits::GatewayLimits;
