@@ -8,6 +8,7 @@
 pub mod limits;
 pub mod port;
 pub mod registry;
+pub mod ws;
 
 pub use limits::GatewayLimits;
 pub use port::{Endpoint, Ports, ResumeKeyHash, SessionSpec};
