@@ -11,6 +11,7 @@ pub mod origin;
 pub mod port;
 pub mod proxy_protocol;
 pub mod registry;
+pub mod ws;
 
 pub use limits::GatewayLimits;
 pub use port::{Endpoint, Ports, ResumeKeyHash, SessionSpec};
