@@ -11,6 +11,9 @@ pub mod origin;
 pub mod port;
 pub mod proxy_protocol;
 pub mod registry;
+pub mod socket;
+pub mod tls;
+pub mod transport;
 pub mod ws;
 
 pub use limits::GatewayLimits;
