@@ -4,6 +4,7 @@
 //! [`gateway`], and this crate is done with it.
 
 pub mod arrival;
+pub mod attachments;
 pub mod connection;
 pub mod csp;
 pub mod error;
@@ -17,6 +18,7 @@ mod who;
 pub use arrival::Peer;
 pub use openapi::document as openapi;
 pub use route::console::{console_path, websocket_path};
+pub use route::targets::{endpoint, seal_password};
 pub use state::Api;
 
 use crate::error::Problem;

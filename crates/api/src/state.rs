@@ -17,6 +17,8 @@ pub struct Api {
     pub gateway: Arc<Gateway>,
     /// Live events.
     pub hub: Arc<Hub>,
+    /// Connections of resumed sessions.
+    pub attachments: Arc<crate::attachments::Attachments>,
     /// Secrets at rest.
     pub sealer: Arc<auth::seal::Sealer>,
     /// Guessing is slowed down by address.

@@ -289,6 +289,7 @@ async fn resume(api: &Api, token: &Token, visitor: &Visitor, key: Option<ResumeK
         Err(ResumeError::Store(error)) => return Err(unavailable(&error)),
         Err(error) => return Err(Problem::new(StatusCode::GONE, error.code(), error.to_string())),
     };
+    api.attachments.set(resumed.session, resumed.attachment);
     Ok(SessionSpec {
         session: resumed.session,
         target: resumed.target,
