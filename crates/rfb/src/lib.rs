@@ -5,6 +5,9 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+pub mod decode;
+pub mod encode;
+pub mod framebuffer;
 pub mod limits;
 pub mod misbehavior;
 pub mod pixel_format;
@@ -13,6 +16,8 @@ pub mod server_init;
 pub mod version;
 pub mod wire;
 
+pub use decode::Decoder;
+pub use framebuffer::Framebuffer;
 pub use misbehavior::Misbehavior;
 pub use pixel_format::PixelFormat;
 pub use security_type::SecurityType;
