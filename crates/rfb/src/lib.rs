@@ -7,6 +7,9 @@
 
 pub mod client;
 pub mod handshake;
+pub mod decode;
+pub mod encode;
+pub mod framebuffer;
 pub mod limits;
 pub mod misbehavior;
 pub mod pixel_format;
@@ -18,6 +21,8 @@ pub mod server_init;
 pub mod version;
 pub mod wire;
 
+pub use decode::Decoder;
+pub use framebuffer::Framebuffer;
 pub use misbehavior::Misbehavior;
 pub use pixel_format::PixelFormat;
 pub use security_type::SecurityType;
