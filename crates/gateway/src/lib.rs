@@ -14,6 +14,7 @@ pub mod registry;
 pub mod socket;
 pub mod tls;
 pub mod transport;
+pub mod ws;
 
 pub use limits::GatewayLimits;
 pub use port::{Endpoint, Ports, ResumeKeyHash, SessionSpec};

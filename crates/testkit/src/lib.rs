@@ -3,6 +3,7 @@
 //! Real peers bind their own ports and tell them, so nothing here races for a port; a program that is
 //! not installed fails the test with the name of its Debian package.
 
+pub mod pg;
 pub mod process;
 pub mod qemu;
 pub mod vnc;
