@@ -121,7 +121,9 @@ pub async fn dial(endpoint: &Endpoint, context: &DialContext, purpose: Purpose) 
         let shaken = tokio::time::timeout(context.limits.handshake, attempt.run(socket)).await;
         match shaken {
             Err(_) => return Err(DialError::Timeout { address: endpoint.address.to_string() }),
-            Ok(Err(Failure::Retry(kind))) if avoid.len() + 1 < TRIES && !avoid.contains(&kind) => avoid.push(kind),
+            Ok(Err(Failure::Retry(kind))) if avoid.len() + 1 < TRIES && !avoid.contains(&kind) => {
+                avoid.push(kind)
+            }
             Ok(Err(failure)) => return Err(failure.into_error(&endpoint.address)),
             Ok(Ok(dialed)) => return Ok(dialed),
         }

@@ -213,7 +213,9 @@ impl Shared {
             }
             let header = tokio::time::timeout(self.limits.proxy_header, read_proxy_header(&mut stream));
             match header.await.map_err(|_| "proxy_timeout")?? {
-                Proxied::Addresses { source, destination } => ends = (canonical(source), canonical(destination)),
+                Proxied::Addresses { source, destination } => {
+                    ends = (canonical(source), canonical(destination))
+                }
                 Proxied::Own => {}
             }
         }

@@ -4,10 +4,13 @@
 //! X509Plain) or RealVNC's RA2-256; the ticket is the password. Weaker types exist for old viewers,
 //! must be switched on, and are for one-time tickets only.
 
-use crate::Gateway;
+mod key;
+
+pub use key::{generate as generate_ra2_key, open_ra2_key};
+
 use crate::dial::{compute, seed};
 use crate::listener::Accepted;
-use crate::port::{NativeClaim, Refusal, SessionSpec};
+use crate::port::{Doorkeeper, NativeClaim, Refusal, SessionSpec};
 use crate::transport::Transport;
 use crate::wire::{Finished, Wire, WireError};
 use model::Coded;
@@ -29,6 +32,8 @@ pub struct NativeOptions {
     pub tls: Arc<rustls::ServerConfig>,
     /// Our persistent key, for RA2 types.
     pub ra2_key: Option<Arc<Ra2Key>>,
+    /// RA2 asks for a password alone: a ticket is one, a person's account is not.
+    pub ra2_password_only: bool,
     /// Time until the viewer's channel is protected.
     pub handshake: Duration,
     /// Time for a person to type, after that.
@@ -40,16 +45,21 @@ impl NativeOptions {
     pub fn new(tls: Arc<rustls::ServerConfig>, ra2_key: Option<Arc<Ra2Key>>) -> Self {
         let offered = ServerTypes { vencrypt_x509_plain: true, ra2_256: true, ..ServerTypes::default() };
         let (handshake, person) = (Duration::from_secs(10), Duration::from_secs(120));
-        NativeOptions { offered, tls, ra2_key, handshake, person }
+        NativeOptions { offered, tls, ra2_key, ra2_password_only: false, handshake, person }
     }
 }
 
-/// The native ingress of a gateway.
-#[derive(Debug)]
+/// The native ingress.
 pub struct Native {
-    gateway: Arc<Gateway>,
+    doorkeeper: Arc<dyn Doorkeeper>,
     options: NativeOptions,
     compute: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Native {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Native").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 /// A viewer that was let in.
@@ -103,21 +113,29 @@ impl Coded for NativeError {
 }
 
 impl Native {
-    /// An ingress into `gateway`. `compute` bounds costly computations; share the dialer's.
-    pub fn new(gateway: Arc<Gateway>, mut options: NativeOptions, compute: Arc<Semaphore>) -> Arc<Self> {
+    /// An ingress whose viewers `doorkeeper` judges. `compute` bounds costly computations; share the
+    /// dialer's.
+    pub fn new(
+        doorkeeper: Arc<dyn Doorkeeper>,
+        mut options: NativeOptions,
+        compute: Arc<Semaphore>,
+    ) -> Arc<Self> {
         // INVARIANT: nobody comes in unasked; type None belongs on connections that are judged already.
         options.offered.none = false;
-        Arc::new(Native { gateway, options, compute })
+        Arc::new(Native { doorkeeper, options, compute })
     }
 
-    /// Serves one connection to its end. The handler of the native listener.
-    pub async fn serve(self: Arc<Self>, accepted: Accepted) {
+    /// Serves one connection of the native listener to its end: `attach` runs the session.
+    pub async fn serve<A, F>(self: Arc<Self>, accepted: Accepted, attach: A)
+    where
+        A: FnOnce(Admitted) -> F,
+        F: Future<Output = ()>,
+    {
         let Accepted { transport, peer, slot, .. } = accepted;
         match self.admit(transport, peer).await {
             Ok(admitted) => {
                 slot.established();
-                let Admitted { transport, leftover, spec, .. } = admitted;
-                self.gateway.attach_native(transport, leftover, spec).await;
+                attach(admitted).await;
             }
             Err(error) => {
                 metrics::counter!("gatehouse_native_refused_total", "code" => error.code()).increment(1);
@@ -129,8 +147,12 @@ impl Native {
 
     /// The handshake and the house's judgement.
     pub async fn admit(&self, transport: Transport, peer: SocketAddr) -> Result<Admitted, NativeError> {
-        self.gateway.ports().doorkeeper.admit(peer).map_err(NativeError::Refused)?;
-        let config = ServerConfig { offered: self.options.offered, ra2_key: self.options.ra2_key.clone() };
+        self.doorkeeper.admit(peer).map_err(NativeError::Refused)?;
+        let config = ServerConfig {
+            offered: self.options.offered,
+            ra2_key: self.options.ra2_key.clone(),
+            ra2_password_only: self.options.ra2_password_only,
+        };
         let machine = ServerHandshake::new(config, seed().ok_or(NativeError::System)?);
         let greeting = Greeting { native: self, peer, machine, spec: None, refused: None };
         greeting.run(transport).await
@@ -241,7 +263,7 @@ impl Greeting<'_> {
             Claim::VncAuth(response) => NativeClaim::VncAuth(response),
             _ => return self.refuse(Refusal::WrongCredentials),
         };
-        match self.native.gateway.ports().doorkeeper.judge(self.peer, claim).await {
+        match self.native.doorkeeper.judge(self.peer, claim).await {
             Ok(spec) => {
                 self.spec = Some(spec);
                 Judgement::Accept

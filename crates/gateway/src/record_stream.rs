@@ -144,7 +144,9 @@ mod tests {
     use rfb::records::Key;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    fn pair(capacity: usize) -> (RecordStream<tokio::io::DuplexStream>, RecordStream<tokio::io::DuplexStream>) {
+    fn pair(
+        capacity: usize,
+    ) -> (RecordStream<tokio::io::DuplexStream>, RecordStream<tokio::io::DuplexStream>) {
         let (near, far) = tokio::io::duplex(capacity);
         let (there, back) = (Key::new(&[1; 16]).unwrap(), Key::new(&[2; 16]).unwrap());
         let keys = |write: &Key, read: &Key| RecordKeys { write: write.clone(), read: read.clone() };
@@ -179,7 +181,10 @@ mod tests {
         let mut bare = near.stream;
         bare.write_all(&[0, 1, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]).await.unwrap();
         let error = far.read_u8().await.unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (io::ErrorKind::InvalidData, "rfb.record_forged"));
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (io::ErrorKind::InvalidData, "rfb.record_forged")
+        );
         let (near, mut far) = pair(1000);
         let mut bare = near.stream;
         bare.write_all(&[0, 1, 9]).await.unwrap();

@@ -2,8 +2,8 @@
 
 use crate::tls::{Fingerprint, TlsError};
 use model::Coded;
-use rfb::handshake::{HandshakeError, RefusalKind};
 use rfb::Misbehavior;
+use rfb::handshake::{HandshakeError, RefusalKind};
 use std::io;
 
 /// Why a target could not be reached or logged in to.
@@ -39,7 +39,9 @@ pub enum DialError {
         reason: String,
     },
     /// The target shows another certificate or key than the pinned one.
-    #[error("the target shows another identity ({found}) than the pinned one ({expected}); if it was changed on purpose, run test connection and pin the new one, otherwise somebody is in between")]
+    #[error(
+        "the target shows another identity ({found}) than the pinned one ({expected}); if it was changed on purpose, run test connection and pin the new one, otherwise somebody is in between"
+    )]
     TlsMismatch {
         /// The pin.
         expected: Fingerprint,
@@ -47,7 +49,9 @@ pub enum DialError {
         found: Fingerprint,
     },
     /// The target's identity is neither verified nor pinned.
-    #[error("the target's identity cannot be trusted: {why} ({found}); run test connection and pin it, or install a certificate that verifies")]
+    #[error(
+        "the target's identity cannot be trusted: {why} ({found}); run test connection and pin it, or install a certificate that verifies"
+    )]
     IdentityUnknown {
         /// What it shows.
         found: Fingerprint,
@@ -61,19 +65,25 @@ pub enum DialError {
         why: String,
     },
     /// The target offers less than before.
-    #[error("the target offers less security than before: {reason}; if that is on purpose, forget the earlier level in its entry")]
+    #[error(
+        "the target offers less security than before: {reason}; if that is on purpose, forget the earlier level in its entry"
+    )]
     Downgrade {
         /// What is offered.
         reason: String,
     },
     /// Nothing in common.
-    #[error("the target offers no security type that can be used: {reason}; check its settings, and whether its entry allows anonymous TLS")]
+    #[error(
+        "the target offers no security type that can be used: {reason}; check its settings, and whether its entry allows anonymous TLS"
+    )]
     NoCommonType {
         /// What is offered.
         reason: String,
     },
     /// Less than the entry demands.
-    #[error("the target offers less security than its entry asks for: {reason}; lower the floor or raise the target")]
+    #[error(
+        "the target offers less security than its entry asks for: {reason}; lower the floor or raise the target"
+    )]
     BelowFloor {
         /// What is offered.
         reason: String,
