@@ -5,15 +5,20 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+pub mod dial;
 pub mod forwarded;
 pub mod limits;
+pub mod listener;
+pub mod native;
 pub mod origin;
 pub mod port;
 pub mod proxy_protocol;
+pub mod record_stream;
 pub mod registry;
 pub mod socket;
 pub mod tls;
 pub mod transport;
+mod wire;
 pub mod ws;
 
 pub use limits::GatewayLimits;
