@@ -19,5 +19,4 @@ pub mod source;
 pub mod time;
 pub mod websocket;
 
-
 pub use time::Time;

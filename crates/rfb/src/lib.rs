@@ -6,11 +6,11 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 pub mod client;
-pub mod handshake;
-pub mod encoding;
 pub mod decode;
 pub mod encode;
+pub mod encoding;
 pub mod framebuffer;
+pub mod handshake;
 pub mod limits;
 pub mod message;
 pub mod misbehavior;

@@ -20,7 +20,9 @@ pub enum StoreError {
     #[error("the disk of the database is full; free some space")]
     DiskFull(#[source] DbErr),
     /// The database may not be written.
-    #[error("the database is read-only; check the permissions of its file and directory, or the server's role")]
+    #[error(
+        "the database is read-only; check the permissions of its file and directory, or the server's role"
+    )]
     ReadOnly(#[source] DbErr),
     /// A unique value exists already, or something still refers to the row.
     #[error("the change conflicts with what is stored")]

@@ -34,8 +34,13 @@ enum Request {
 impl WriterHandle {
     pub(crate) fn start(database: Arc<Database>, options: &Options) -> Self {
         let (queue, requests) = mpsc::channel(options.queue.max(1));
-        let writer =
-            Writer { database, requests, group: options.group.max(1), linger: options.linger, in_company: false };
+        let writer = Writer {
+            database,
+            requests,
+            group: options.group.max(1),
+            linger: options.linger,
+            in_company: false,
+        };
         tokio::spawn(writer.run());
         WriterHandle { queue, wait: options.wait }
     }
@@ -103,9 +108,7 @@ impl Writer {
             }
             next = match self.requests.try_recv() {
                 Ok(request) => Some(request),
-                Err(_) if self.in_company => {
-                    timeout_at(deadline, self.requests.recv()).await.ok().flatten()
-                }
+                Err(_) if self.in_company => timeout_at(deadline, self.requests.recv()).await.ok().flatten(),
                 Err(_) => None,
             };
         }
@@ -134,7 +137,9 @@ impl Writer {
 
     async fn attempt(&self, group: &mut [Box<dyn Change>]) -> Result<(), DbErr> {
         match self.together(group).await {
-            Err(error) if group.len() > 1 && Fault::of(&error) != Fault::Connection => self.apart(group).await,
+            Err(error) if group.len() > 1 && Fault::of(&error) != Fault::Connection => {
+                self.apart(group).await
+            }
             outcome => outcome,
         }
     }

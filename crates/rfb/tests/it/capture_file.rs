@@ -66,7 +66,11 @@ fn segments(file: &[u8]) -> Vec<Segment> {
         }
         next.insert(port, sequence.wrapping_add(payload.len() as u32));
         let from_server = *server_port.get_or_insert(port) == port;
-        segments.push(if from_server { Segment::Server(payload.to_vec()) } else { Segment::Viewer(payload.to_vec()) });
+        segments.push(if from_server {
+            Segment::Server(payload.to_vec())
+        } else {
+            Segment::Viewer(payload.to_vec())
+        });
     }
     segments
 }

@@ -90,22 +90,36 @@ fn picture(decoder: &Decoder, path: &std::path::Path) {
 
 #[test]
 fn capture_of_tigervnc_tight_jpeg() {
-    check("tiger-tight-jpeg", &expect!["1024x768 3ec82bbee65ec4dc updates=72 cursor=Cursor(15x21 at 2,2) name=root@vm"]);
+    check(
+        "tiger-tight-jpeg",
+        &expect!["1024x768 3ec82bbee65ec4dc updates=72 cursor=Cursor(15x21 at 2,2) name=root@vm"],
+    );
 }
 
 #[test]
 fn capture_of_tigervnc_hextile_at_8_bit() {
-    check("tiger-hextile-lowcolor", &expect!["1024x768 a35677c45c1a3d4b updates=52 cursor=Cursor(15x21 at 2,2) name=root@vm"]);
+    check(
+        "tiger-hextile-lowcolor",
+        &expect!["1024x768 a35677c45c1a3d4b updates=52 cursor=Cursor(15x21 at 2,2) name=root@vm"],
+    );
 }
 
 #[test]
 fn capture_of_tigervnc_3_3_tight_zrle() {
-    check("tiger33-tight-zrle", &expect!["320x240 d80e53c232e53576 updates=63 cursor=Cursor(0x0 at 0,0) name=root@vm"]);
+    check(
+        "tiger33-tight-zrle",
+        &expect!["320x240 d80e53c232e53576 updates=63 cursor=Cursor(0x0 at 0,0) name=root@vm"],
+    );
 }
 
 #[test]
 fn capture_of_tightvnc() {
-    check("tight-tight", &expect!["1024x768 0dbb25bb64c38a82 updates=33 cursor=Cursor(16x16 at 7,7) name=root's x11 desktop (vm:13)"]);
+    check(
+        "tight-tight",
+        &expect![
+            "1024x768 0dbb25bb64c38a82 updates=33 cursor=Cursor(16x16 at 7,7) name=root's x11 desktop (vm:13)"
+        ],
+    );
 }
 
 #[test]
@@ -115,7 +129,10 @@ fn capture_of_qemu_and_gtk_vnc() {
 
 #[test]
 fn capture_of_tigervnc_and_novnc() {
-    check("novnc17-tigervnc", &expect!["800x600 8cb198150624f95f updates=9 cursor=Cursor(0x0 at 0,0) name=root@vm"]);
+    check(
+        "novnc17-tigervnc",
+        &expect!["800x600 8cb198150624f95f updates=9 cursor=Cursor(0x0 at 0,0) name=root@vm"],
+    );
 }
 
 #[test]
@@ -125,5 +142,8 @@ fn capture_of_qemu_tight_png() {
 
 #[test]
 fn capture_of_x11vnc_zrle_at_8_bit() {
-    check("x11vnc-ssvnc-zrle16", &expect!["640x480 b1ea1a5fb6232627 updates=34 cursor=Cursor(24x24 at 4,4) name=vm:72"]);
+    check(
+        "x11vnc-ssvnc-zrle16",
+        &expect!["640x480 b1ea1a5fb6232627 updates=34 cursor=Cursor(24x24 at 4,4) name=vm:72"],
+    );
 }

@@ -2,4 +2,3 @@
 
 mod capture_file;
 mod decode;
-

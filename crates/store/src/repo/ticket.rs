@@ -251,7 +251,9 @@ impl Tickets {
         self.store
             .write(move |tx| {
                 let row = ticket::ActiveModel::from(row.clone()).reset_all();
-                Box::pin(async move { ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) })
+                Box::pin(
+                    async move { ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) },
+                )
             })
             .await
     }
@@ -386,7 +388,11 @@ enum Resumption {
     Over(vnc_session::Model),
 }
 
-async fn resume(tx: &DatabaseTransaction, wish: &ResumeTicket, now: DateTime<Utc>) -> Result<Resumption, DbErr> {
+async fn resume(
+    tx: &DatabaseTransaction,
+    wish: &ResumeTicket,
+    now: DateTime<Utc>,
+) -> Result<Resumption, DbErr> {
     let ticket = ticket::Entity::find()
         .filter(ticket::Column::TokenHash.eq(wish.token_hash.to_column()))
         .filter(ticket::Column::ResumeHash.eq(wish.resume_hash.to_column()))
@@ -428,11 +434,12 @@ fn may_go_on(wish: &ResumeTicket, now: DateTime<Utc>) -> Condition {
     let broke = Condition::all()
         .add(vnc_session::Column::UpdatedAt.gte(oldest))
         .add(vnc_session::Column::EndReason.is_in(RESUMABLE.map(|reason| reason.code())));
-    let lives =
-        Condition::any().add(vnc_session::Column::ExpiresAt.is_null()).add(vnc_session::Column::ExpiresAt.gt(now));
-    Condition::all().add(lives).add(
-        Condition::any().add(vnc_session::Column::Status.eq(SessionStatus::Active.column())).add(broke),
-    )
+    let lives = Condition::any()
+        .add(vnc_session::Column::ExpiresAt.is_null())
+        .add(vnc_session::Column::ExpiresAt.gt(now));
+    Condition::all()
+        .add(lives)
+        .add(Condition::any().add(vnc_session::Column::Status.eq(SessionStatus::Active.column())).add(broke))
 }
 
 fn resumed(before: &vnc_session::Model, after: vnc_session::Model) -> Result<Resumed, ResumeError> {
