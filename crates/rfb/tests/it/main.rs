@@ -1,4 +1,7 @@
-//! The protocol core against captures, golden bytes and itself.
+//! The protocol core from outside: captures, golden bytes, itself, hostile peers and real ones.
 
 mod capture_file;
 mod decode;
+mod handshake;
+mod peers;
+mod shell;
