@@ -2,4 +2,4 @@
 
 mod capture_file;
 mod decode;
-
+mod encode;
