@@ -6,3 +6,4 @@ mod peers;
 mod shell;
 //! The protocol room's tests from outside: what its public interface promises.
 mod observer;
+mod encode;
