@@ -5,10 +5,20 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+pub mod forwarded;
 pub mod limits;
+pub mod origin;
 pub mod port;
+pub mod proxy_protocol;
 pub mod registry;
+pub mod socket;
+pub mod tls;
+pub mod transport;
 pub mod ws;
+
+mod buffer;
+mod relay;
+mod session;
 
 pub use limits::GatewayLimits;
 pub use port::{Endpoint, Ports, ResumeKeyHash, SessionSpec};
