@@ -24,13 +24,12 @@ use model::session::EndReason;
 use model::{Coded, Policy};
 use rfb::{Misbehavior, Observer, ServerInit};
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use timers::Timer;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use watch::Watch;
 
 /// Codes of ends that no peer's misbehavior explains.
@@ -42,6 +41,9 @@ pub(crate) mod detail {
     /// The target closed inside a message.
     pub(crate) const TRUNCATED: &str = "session.truncated";
 }
+
+/// A close frame is written in this time even when the flush took all of its own.
+const GOODBYE: Duration = Duration::from_millis(20);
 
 /// How a connection ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -295,8 +297,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
     /// Viewer to target: write what is decided, read, judge.
     #[inline]
     fn turn_up(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Flow, End> {
+        let was_clear = self.up.is_clear();
         match self.up.poll_write(&mut self.target, cx, now) {
             Poll::Pending => return Ok(Flow::Waits),
+            Poll::Ready(Ok(())) if !was_clear => self.heard = now,
             // Its last words may still be on their way, and they say whether it closed or broke.
             Poll::Ready(Err(_)) if !self.target_gone => self.target_gone = true,
             Poll::Ready(_) => {}
@@ -412,21 +416,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
 
 /// The last words of a connection.
 impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
-    /// Releases what is pressed, flushes what is under way, says why, and closes both sides.
-    pub(crate) async fn close(mut self, end: End, limits: GatewayLimits) {
+    /// Releases what is pressed, flushes what is under way, says why, and closes both sides. What is
+    /// left is a viewer that may still have to read it.
+    pub(crate) async fn close(mut self, end: End, flush: Duration) -> Option<Parting> {
         self.observer.release_input();
-        let deadline = Instant::now() + limits.flush;
-        let flush = tokio::time::timeout_at(deadline, poll_fn(|cx| self.poll_farewell(cx, &end)));
+        let deadline = Instant::now() + flush;
+        let flush = timeout_at(deadline, poll_fn(|cx| self.poll_farewell(cx, &end)));
         let flushed = flush.await == Ok(true);
-        // The target goes first: nothing that a slow viewer does may keep it.
-        let _ = tokio::time::timeout_at(deadline, self.target.shutdown()).await;
-        drop(self.target);
-        if !flushed {
-            self.viewer.reset_on_close();
-            return;
-        }
         let last = if self.ws.is_some() { end.close_frame() } else { Vec::new() };
-        crate::ws::stream::close(self.viewer, &last, limits.linger).await;
+        // At the same time: nothing that a slow viewer does may keep the target.
+        let goodbye = async {
+            if flushed {
+                self.viewer.write_all(&last).await?;
+                self.viewer.shutdown().await?;
+            }
+            std::io::Result::Ok(flushed)
+        };
+        let (said, _) = tokio::join!(
+            timeout_at(deadline.max(Instant::now() + GOODBYE), goodbye),
+            timeout_at(deadline, self.target.shutdown())
+        );
+        match said {
+            Ok(Ok(true)) => Some(Parting(self.viewer)),
+            _ => {
+                self.viewer.reset_on_close();
+                None
+            }
+        }
     }
 
     /// Ready when nothing is left to write; false if the viewer's side is broken.
@@ -463,6 +479,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
                 return Poll::Ready(());
             }
         }
+    }
+}
+
+/// A viewer that was told everything.
+#[derive(Debug)]
+pub(crate) struct Parting(Transport);
+
+impl Parting {
+    /// Reads until the viewer closes too: closing a socket with unread bytes would reset it, and the
+    /// viewer could lose the reason.
+    pub(crate) async fn linger(self, limit: Duration) {
+        crate::ws::stream::linger(self.0, limit).await;
     }
 }
 
@@ -508,18 +536,8 @@ impl Ws {
     }
 }
 
-/// The connection waits for the viewer's next byte, for instance.
 impl<T> std::fmt::Debug for Relay<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Relay").field("up", &self.up).field("down", &self.down).finish_non_exhaustive()
     }
-}
-
-/// Unused pieces of the pinned future's type are kept out of it.
-pub(crate) async fn run<T: AsyncRead + AsyncWrite + Unpin>(relay: Pin<&mut Relay<T>>) -> End
-where
-    Relay<T>: Unpin,
-{
-    let relay = relay.get_mut();
-    poll_fn(|cx| relay.poll(cx)).await
 }

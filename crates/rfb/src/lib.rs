@@ -5,10 +5,15 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+pub mod client;
+pub mod handshake;
 pub mod limits;
 pub mod misbehavior;
 pub mod pixel_format;
+pub mod records;
+pub mod security;
 pub mod security_type;
+pub mod server;
 pub mod server_init;
 pub mod version;
 pub mod wire;

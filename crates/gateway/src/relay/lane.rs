@@ -151,7 +151,7 @@ impl Lane {
         unframe: impl FnOnce(&mut [u8]) -> usize,
     ) -> Poll<io::Result<usize>> {
         let at = self.make_room(pool);
-        let Some(room) = self.buffer.as_deref_mut().and_then(|b| b.get_mut(at..)) else {
+        let Some(room) = at.and_then(|at| self.buffer.as_deref_mut()?.get_mut(at..)) else {
             return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
         };
         let most = most.min(room.len());
@@ -170,8 +170,9 @@ impl Lane {
         }
     }
 
-    /// Gets a buffer with room behind the input; answers where the room begins.
-    fn make_room(&mut self, pool: &Arc<Pool>) -> usize {
+    /// Gets a buffer with room behind the input; answers where the room begins. The observer promises to
+    /// leave no more undecided than `Observer::MAX_HELD`; there is no room beyond that.
+    fn make_room(&mut self, pool: &Arc<Pool>) -> Option<usize> {
         let buffer = self.buffer.get_or_insert_with(|| pool.take());
         if !self.parked.is_empty() {
             let parked = std::mem::take(&mut self.parked);
@@ -183,10 +184,9 @@ impl Lane {
         }
         let at = BASE.saturating_add(self.filled);
         if at >= buffer.len() {
-            // The observer bounds what it leaves undecided (`Observer::MAX_HELD`), and with it this.
             buffer.grow(buffer.len().saturating_mul(2));
         }
-        at
+        (self.filled <= Observer::MAX_HELD).then_some(at)
     }
 
     /// Gives the buffer back; a few undecided bytes are kept aside, many keep the buffer.

@@ -25,9 +25,15 @@ impl Timer {
         Timer { sleep: Box::pin(sleep_until(at)), set: at }
     }
 
+    /// Whether something may be due: nothing is before the time it is set to.
+    #[inline]
+    fn is_over(&self, now: Instant) -> bool {
+        self.set <= now
+    }
+
     /// Arranges a wake at `next` or earlier, always in the future of `now`.
     fn arm(&mut self, next: Instant, now: Instant, cx: &mut Context<'_>) {
-        if next < self.set || self.set <= now {
+        if next < self.set || self.is_over(now) {
             self.set = next;
             self.sleep.as_mut().reset(next);
         }
@@ -43,6 +49,9 @@ const FAR: std::time::Duration = std::time::Duration::from_secs(3600);
 impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
     /// Ends the session if one of its times is over; pings if it is time to.
     pub(super) fn look_at_time(&mut self, now: Instant) -> Result<(), End> {
+        if !self.timer.is_over(now) {
+            return Ok(());
+        }
         let over = self.deadlines().into_iter().find(|(at, _)| at.is_some_and(|at| at <= now));
         if let Some((_, end)) = over {
             return Err(end);
@@ -58,7 +67,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
     pub(super) fn sleep(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), End> {
         let ends = self.deadlines().into_iter().filter_map(|(at, _)| at);
         let ping = self.ws.as_ref().map(|ws| ws.next_ping);
-        let next = ends.chain(ping).chain(self.throttled).min().unwrap_or(now + FAR);
+        let next = ends.chain(ping).chain(self.throttled.filter(|_| self.down.is_clear())).min().unwrap_or(now + FAR);
         self.timer.arm(next, now, cx);
         Ok(())
     }

@@ -1,0 +1,318 @@
+//! One connection on its way into a report: sniffed, unframed where it is a WebSocket, read as RFB.
+
+use super::report::{
+    AuthOutcome, EndCause, ErrorReport, InnerSecurity, Joined, PixelFormatReport, Reading, SessionReport, Size,
+    Transport,
+};
+use crate::flow::{Closed, End, FlowInfo, Interest, Side, Tracker};
+use crate::limits;
+use crate::sniff::{Guess, Sniffer};
+use crate::websocket::Unframer;
+use model::event::{ClipboardAction, Event, Origin, Sink};
+use model::Coded;
+use rfb::passive::{AuthResult, PassiveSession, Progress};
+use rfb::{Misbehavior, PixelFormat};
+use std::collections::BTreeMap;
+
+/// Reads the two streams of one connection.
+pub(super) struct SessionTracker {
+    stage: Stage,
+    transport: Transport,
+    web: Option<Box<[Unframer; 2]>>,
+}
+
+enum Stage {
+    Sniffing(Sniffer),
+    Reading(Box<Session>),
+}
+
+struct Session {
+    server: Side,
+    rfb: PassiveSession,
+    facts: Facts,
+    bytes: [u64; 2],
+    lost: [u64; 2],
+}
+
+/// What events leave behind.
+#[derive(Default)]
+struct Facts {
+    messages: [BTreeMap<u8, u64>; 2],
+    rectangles: BTreeMap<i32, u64>,
+    encodings: Vec<Vec<i32>>,
+    resizes: Vec<Size>,
+    keys: u64,
+    pointers: u64,
+    clipboards: [u64; 2],
+    files: u64,
+}
+
+impl Tracker for SessionTracker {
+    fn opened(info: &FlowInfo) -> Self {
+        let ports = [(Side::Initiator, info.initiator.port()), (Side::Responder, info.responder.port())];
+        let vnc = ports.into_iter().find(|(_, port)| Sniffer::is_vnc_port(*port)).map(|(side, _)| side);
+        SessionTracker {
+            stage: Stage::Sniffing(Sniffer::new(info.from_start, vnc)),
+            transport: Transport::Tcp,
+            web: None,
+        }
+    }
+
+    fn bytes(&mut self, side: Side, bytes: &[u8]) -> Interest {
+        let Some(sides) = self.web.as_deref_mut() else { return self.content(side, bytes) };
+        let [initiator, responder] = sides;
+        let unframer = if side == Side::Initiator { initiator } else { responder };
+        let mut content = Vec::new();
+        // A broken frame ends the reading of a WebSocket; what came before it counts.
+        let readable = unframer.handle_bytes(bytes, &mut content).is_ok();
+        let interest = if content.is_empty() { Interest::More } else { self.content(side, &content) };
+        if readable { interest } else { self.give_up() }
+    }
+
+    fn gap(&mut self, side: Side, bytes: u64) -> Interest {
+        if let Stage::Reading(session) = &mut self.stage {
+            session.lost[index(session.origin(side))] += bytes;
+        }
+        if self.web.is_some() {
+            // Where the next frame begins is unknown.
+            return self.give_up();
+        }
+        match &mut self.stage {
+            Stage::Sniffing(sniffer) => sniffer.handle_gap(),
+            Stage::Reading(session) => session.rfb.handle_gap(),
+        }
+        Interest::More
+    }
+}
+
+impl SessionTracker {
+    fn content(&mut self, side: Side, bytes: &[u8]) -> Interest {
+        match &mut self.stage {
+            Stage::Reading(session) => {
+                session.handle_bytes(side, bytes);
+                Interest::More
+            }
+            Stage::Sniffing(sniffer) => {
+                let guess = sniffer.handle_bytes(side, bytes);
+                self.handle_guess(guess)
+            }
+        }
+    }
+
+    fn handle_guess(&mut self, guess: Guess) -> Interest {
+        let session = match guess {
+            Guess::Undecided => return Interest::More,
+            Guess::Other => return Interest::None,
+            Guess::WebSocket { .. } if self.web.is_some() => return Interest::None,
+            Guess::WebSocket { .. } => return self.enter_websocket(),
+            Guess::Rfb { server } => Session::new(server, PassiveSession::new()),
+            Guess::RfbLate { server } => Session::new(server, PassiveSession::joined_late()),
+        };
+        let before = std::mem::replace(&mut self.stage, Stage::Reading(Box::new(session)));
+        if let (Stage::Sniffing(sniffer), Stage::Reading(session)) = (before, &mut self.stage) {
+            for (side, bytes) in sniffer.into_pieces() {
+                session.handle_bytes(side, &bytes);
+            }
+        }
+        Interest::More
+    }
+
+    /// Reads again what was sniffed, now as HTTP and frames; sniffs what is inside.
+    fn enter_websocket(&mut self) -> Interest {
+        self.transport = Transport::WebSocket;
+        self.web = Some(Box::default());
+        let before = std::mem::replace(&mut self.stage, Stage::Sniffing(Sniffer::new(true, None)));
+        if let Stage::Sniffing(sniffer) = before {
+            for (side, bytes) in sniffer.into_pieces() {
+                if self.bytes(side, &bytes) == Interest::None {
+                    return Interest::None;
+                }
+            }
+        }
+        Interest::More
+    }
+
+    /// Nothing more can be read, but what was read is kept.
+    fn give_up(&mut self) -> Interest {
+        match &mut self.stage {
+            Stage::Sniffing(_) => Interest::None,
+            Stage::Reading(session) => {
+                session.rfb.handle_gap();
+                Interest::More
+            }
+        }
+    }
+}
+
+impl Session {
+    fn new(server: Side, rfb: PassiveSession) -> Session {
+        Session { server, rfb, facts: Facts::default(), bytes: [0; 2], lost: [0; 2] }
+    }
+
+    fn origin(&self, side: Side) -> Origin {
+        if side == self.server { Origin::Target } else { Origin::Viewer }
+    }
+
+    fn handle_bytes(&mut self, side: Side, bytes: &[u8]) {
+        let from = self.origin(side);
+        self.bytes[index(from)] += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.rfb.handle(from, bytes, &mut self.facts);
+    }
+}
+
+fn index(from: Origin) -> usize {
+    match from {
+        Origin::Viewer => 0,
+        Origin::Target => 1,
+    }
+}
+
+impl Sink for Facts {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Message { from, kind } => *self.messages[index(from)].entry(kind).or_default() += 1,
+            Event::Rectangle { encoding, .. } => {
+                if self.rectangles.len() < limits::ENCODING_KINDS || self.rectangles.contains_key(&encoding) {
+                    *self.rectangles.entry(encoding).or_default() += 1;
+                }
+            }
+            Event::Encodings { offered, .. } if self.encodings.len() < limits::ENCODING_LISTS => {
+                self.encodings.push(offered.to_vec());
+            }
+            Event::Resize { width, height } if self.resizes.len() < limits::RESIZES => {
+                self.resizes.push(Size { width, height });
+            }
+            Event::Key { .. } => self.keys += 1,
+            Event::Pointer { .. } => self.pointers += 1,
+            Event::Clipboard(clipboard) if clipboard.action == ClipboardAction::Content => {
+                self.clipboards[index(clipboard.from)] += 1;
+            }
+            Event::File(_) => self.files += 1,
+            _ => {}
+        }
+    }
+}
+
+/// The report on a connection that is over, if it was RFB.
+pub(super) fn report(closed: Closed<SessionTracker>) -> Option<SessionReport> {
+    let SessionTracker { stage: Stage::Reading(session), transport, .. } = closed.tracker? else { return None };
+    let info = closed.info;
+    let (client, server) = match session.server {
+        Side::Responder => (info.initiator, info.responder),
+        Side::Initiator => (info.responder, info.initiator),
+    };
+    let errors = errors(&session.rfb);
+    let contradicted = closed.oddities.iter().map(|odd| odd.contradicted).sum();
+    let Session { rfb, facts, bytes: [client_bytes, server_bytes], lost: [client_lost, server_lost], .. } =
+        *session;
+    let seen = rfb.seen();
+    let [client_messages, server_messages] = facts.messages;
+    Some(SessionReport {
+        client_ip: client.ip(),
+        client_port: client.port(),
+        server_ip: server.ip(),
+        server_port: server.port(),
+        reverse: session.server == Side::Initiator,
+        transport,
+        start_time: info.started,
+        end_time: info.last,
+        joined: if rfb.is_late() { Joined::Late } else { Joined::FromStart },
+        reading: reading(rfb.progress()),
+        client_version: seen.viewer_version.map(|line| line.to_string()),
+        server_version: seen.server_version.map(|line| line.to_string()),
+        security_types_offered: seen.offered.iter().map(|kind| kind.0).collect(),
+        security_type: seen.security_type.map(|kind| kind.0),
+        security_inner: (!seen.inner_offered.is_empty())
+            .then(|| InnerSecurity { offered: seen.inner_offered.clone(), chosen: seen.inner }),
+        auth_result: seen.auth_result.map(auth_outcome),
+        auth_reason: seen.reason.as_deref().map(text),
+        shared: seen.shared,
+        desktop_name: seen.init.as_ref().map(|init| text(&init.name)),
+        width: seen.init.as_ref().map(|init| init.width),
+        height: seen.init.as_ref().map(|init| init.height),
+        resizes: facts.resizes,
+        pixel_format: seen.init.as_ref().map(|init| pixel_format(&init.pixel_format)),
+        encodings: facts.encodings,
+        client_messages,
+        server_messages,
+        rectangles: facts.rectangles,
+        client_bytes,
+        server_bytes,
+        client_bytes_framed: rfb.framed(Origin::Viewer),
+        server_bytes_framed: rfb.framed(Origin::Target),
+        client_bytes_lost: client_lost,
+        server_bytes_lost: server_lost,
+        bytes_contradicted: contradicted,
+        key_events: facts.keys,
+        pointer_events: facts.pointers,
+        client_clipboards: facts.clipboards[0],
+        server_clipboards: facts.clipboards[1],
+        file_operations: facts.files,
+        end_reason: end_cause(closed.end, session.server),
+        errors,
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn errors(rfb: &PassiveSession) -> Vec<ErrorReport> {
+    let mut found = rfb.seen().violations.clone();
+    match rfb.progress() {
+        Progress::Broken(from, what) => found.push((from, what)),
+        Progress::Opening | Progress::Session => {
+            let cut = [Origin::Viewer, Origin::Target].into_iter().filter(|&from| !rfb.at_boundary(from));
+            found.extend(cut.map(|from| (from, Misbehavior::Truncated)));
+        }
+        _ => {}
+    }
+    let name = |from| if from == Origin::Viewer { "client" } else { "server" };
+    found.iter().take(limits::ERRORS).map(|(from, what)| ErrorReport { code: what.code(), from: name(*from) }).collect()
+}
+
+fn reading(progress: Progress) -> Reading {
+    match progress {
+        Progress::Opening => Reading::Handshake,
+        Progress::Session => Reading::Session,
+        Progress::Opaque => Reading::Opaque,
+        Progress::Refused => Reading::Refused,
+        _ => Reading::Broken,
+    }
+}
+
+fn auth_outcome(result: AuthResult) -> AuthOutcome {
+    match result {
+        AuthResult::Accepted => AuthOutcome::Ok,
+        AuthResult::Failed => AuthOutcome::Failed,
+        AuthResult::TooManyFailures => AuthOutcome::TooManyFailures,
+    }
+}
+
+fn end_cause(end: End, server: Side) -> EndCause {
+    let pick = |side: Side, of_client, of_server| if side == server { of_server } else { of_client };
+    match end {
+        End::ClosedBy(side) | End::CaptureEnded(Some(side)) => {
+            pick(side, EndCause::ClientClosed, EndCause::ServerClosed)
+        }
+        End::ResetBy(side) => pick(side, EndCause::ClientReset, EndCause::ServerReset),
+        End::CaptureEnded(None) => EndCause::CaptureEnded,
+        End::Replaced => EndCause::Replaced,
+        End::Evicted => EndCause::Evicted,
+    }
+}
+
+fn pixel_format(format: &PixelFormat) -> PixelFormatReport {
+    PixelFormatReport {
+        bits_per_pixel: format.bits_per_pixel,
+        depth: format.depth,
+        big_endian: format.big_endian,
+        true_color: format.true_color,
+        red_max: format.red_max,
+        green_max: format.green_max,
+        blue_max: format.blue_max,
+        red_shift: format.red_shift,
+        green_shift: format.green_shift,
+        blue_shift: format.blue_shift,
+    }
+}

@@ -1,0 +1,251 @@
+//! A session read by somebody who takes no part in it: a capture, a recording, a mirror port.
+//!
+//! [`PassiveSession`] reads both halves of the handshake and then shows the rest to the same
+//! [`Observer`] that guards live sessions. What is encrypted is counted, not guessed at.
+
+mod opening;
+
+pub use opening::{AuthResult, Seen};
+
+use crate::observer::Observer;
+use crate::{Misbehavior, ServerInit};
+use model::event::{Origin, Sink};
+use opening::{Opening, Outcome, Step};
+use zeroize::Zeroize;
+
+/// Bytes of one side that may wait for the other side's part of the handshake. The longest parts are
+/// texts and lists of 64 KiB; a viewer that pipelines adds a few hundred bytes.
+const AHEAD: usize = 256 * 1024;
+
+/// How far the reading is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Progress {
+    /// The handshake is under way.
+    Opening,
+    /// Messages and rectangles are framed.
+    Session,
+    /// Encrypted from here on, or a protocol that is not public.
+    Opaque,
+    /// The server refused the viewer.
+    Refused,
+    /// This side broke the protocol; nothing after that is framed.
+    Broken(Origin, Misbehavior),
+}
+
+/// One session, both directions.
+pub struct PassiveSession {
+    state: State,
+    seen: Seen,
+    held: [Vec<u8>; 2],
+    framed: [u64; 2],
+    late: bool,
+}
+
+enum State {
+    Opening(Box<Opening>),
+    Session(Box<Observer>),
+    Opaque,
+    Refused,
+    Broken(Origin, Misbehavior),
+}
+
+impl Default for PassiveSession {
+    fn default() -> Self {
+        PassiveSession::new()
+    }
+}
+
+impl PassiveSession {
+    /// Begins with the server's first byte.
+    pub fn new() -> PassiveSession {
+        PassiveSession {
+            state: State::Opening(Box::new(Opening::new())),
+            seen: Seen::default(),
+            held: [Vec::new(), Vec::new()],
+            framed: [0; 2],
+            late: false,
+        }
+    }
+
+    /// Begins somewhere in a session whose handshake was not seen.
+    pub fn joined_late() -> PassiveSession {
+        PassiveSession {
+            state: State::Session(Box::new(Observer::joined_late())),
+            late: true,
+            ..PassiveSession::new()
+        }
+    }
+
+    /// Takes the next bytes of one side, in the order in which they were captured.
+    pub fn handle<S: Sink>(&mut self, from: Origin, bytes: &[u8], sink: &mut S) {
+        match &self.state {
+            State::Opening(_) => {
+                self.held_mut(from).extend_from_slice(bytes);
+                self.read_opening(sink);
+            }
+            State::Session(_) if self.held(from) == 0 => self.observe(from, bytes, sink),
+            State::Session(_) => {
+                let mut input = std::mem::take(self.held_mut(from));
+                input.extend_from_slice(bytes);
+                self.observe(from, &input, sink);
+            }
+            State::Opaque | State::Refused | State::Broken(..) => {}
+        }
+    }
+
+    /// Bytes of one side are missing: the place in the stream is lost, and so is what the missing bytes
+    /// may have changed. In what is encrypted there is no place to lose.
+    pub fn handle_gap(&mut self) {
+        if let State::Opening(_) | State::Session(_) = self.state {
+            self.keep_seen();
+            self.forget_held();
+            self.late = true;
+            self.state = State::Session(Box::new(Observer::joined_late()));
+        }
+    }
+
+    /// What the handshake said.
+    pub fn seen(&self) -> &Seen {
+        match &self.state {
+            State::Opening(opening) => &opening.seen,
+            _ => &self.seen,
+        }
+    }
+
+    /// How far the reading is.
+    pub fn progress(&self) -> Progress {
+        match self.state {
+            State::Opening(_) => Progress::Opening,
+            State::Session(_) => Progress::Session,
+            State::Opaque => Progress::Opaque,
+            State::Refused => Progress::Refused,
+            State::Broken(from, what) => Progress::Broken(from, what),
+        }
+    }
+
+    /// The machine that reads the session, once it does.
+    pub fn observer(&self) -> Option<&Observer> {
+        match &self.state {
+            State::Session(observer) => Some(observer),
+            _ => None,
+        }
+    }
+
+    /// Bytes of one side that were read as parts of the protocol.
+    pub fn framed(&self, from: Origin) -> u64 {
+        match from {
+            Origin::Viewer => self.framed[0],
+            Origin::Target => self.framed[1],
+        }
+    }
+
+    /// Bytes of one side that wait for the rest of what they begin.
+    pub fn held(&self, from: Origin) -> usize {
+        match from {
+            Origin::Viewer => self.held[0].len(),
+            Origin::Target => self.held[1].len(),
+        }
+    }
+
+    /// Whether one side's bytes end where a message ends.
+    pub fn at_boundary(&self, from: Origin) -> bool {
+        self.held(from) == 0 && self.observer().is_none_or(|observer| observer.at_boundary(from))
+    }
+
+    /// Whether the beginning, or something in between, was missing.
+    pub fn is_late(&self) -> bool {
+        self.late
+    }
+
+    fn held_mut(&mut self, from: Origin) -> &mut Vec<u8> {
+        match from {
+            Origin::Viewer => &mut self.held[0],
+            Origin::Target => &mut self.held[1],
+        }
+    }
+
+    fn read_opening<S: Sink>(&mut self, sink: &mut S) {
+        while let State::Opening(opening) = &mut self.state {
+            match opening.step(&self.held[0], &self.held[1]) {
+                Ok(Step::Taken(from, bytes)) => {
+                    let held = self.held_mut(from);
+                    // A challenge's or response's bytes do not even stay behind in freed memory.
+                    if let Some(read) = held.get_mut(..bytes) {
+                        read.zeroize();
+                    }
+                    held.drain(..bytes);
+                    self.count(from, bytes);
+                }
+                Ok(Step::Wait) => {
+                    let ahead = [Origin::Viewer, Origin::Target].into_iter().find(|&o| self.held(o) > AHEAD);
+                    match ahead {
+                        Some(from) => self.end(State::Broken(from, Misbehavior::OutOfOrder)),
+                        None => return,
+                    }
+                }
+                Ok(Step::Over(outcome)) => self.leave_opening(outcome, sink),
+                Err((from, fault)) => self.end(State::Broken(from, fault)),
+            }
+        }
+    }
+
+    fn leave_opening<S: Sink>(&mut self, outcome: Outcome, sink: &mut S) {
+        self.keep_seen();
+        match (outcome, &self.seen.init) {
+            (Outcome::Session, Some(init)) => {
+                self.state = State::Session(Box::new(Observer::passive(init)));
+                for from in [Origin::Viewer, Origin::Target] {
+                    let input = std::mem::take(self.held_mut(from));
+                    if !input.is_empty() {
+                        self.observe(from, &input, sink);
+                    }
+                }
+            }
+            (Outcome::Refused, _) => self.end(State::Refused),
+            _ => self.end(State::Opaque),
+        }
+    }
+
+    fn observe<S: Sink>(&mut self, from: Origin, input: &[u8], sink: &mut S) {
+        let State::Session(observer) = &mut self.state else { return };
+        let verdict = observer.observe(from, input, sink);
+        let (decided, fault) = (verdict.decided, verdict.fault);
+        self.count(from, decided);
+        match fault {
+            Some(fault) => self.end(State::Broken(from, fault)),
+            None => {
+                let rest = input.get(decided..).unwrap_or_default();
+                let held = self.held_mut(from);
+                held.clear();
+                held.extend_from_slice(rest);
+            }
+        }
+    }
+
+    fn count(&mut self, from: Origin, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        match from {
+            Origin::Viewer => self.framed[0] += bytes,
+            Origin::Target => self.framed[1] += bytes,
+        }
+    }
+
+    fn end(&mut self, state: State) {
+        self.keep_seen();
+        self.forget_held();
+        self.state = state;
+    }
+
+    fn keep_seen(&mut self) {
+        if let State::Opening(opening) = &mut self.state {
+            self.seen = std::mem::take(&mut opening.seen);
+        }
+    }
+
+    fn forget_held(&mut self) {
+        for held in &mut self.held {
+            held.zeroize();
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Keys and derivations against values computed elsewhere.
+
+use super::*;

@@ -1,0 +1,1 @@
+//! A VNC viewer for tests.

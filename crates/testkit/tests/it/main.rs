@@ -1,0 +1,3 @@
+//! The test kit against the programs that it starts.
+
+mod peers;
