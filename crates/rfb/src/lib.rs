@@ -7,8 +7,11 @@
 
 pub mod client;
 pub mod handshake;
+pub mod encoding;
 pub mod limits;
+pub mod message;
 pub mod misbehavior;
+pub mod observer;
 pub mod pixel_format;
 pub mod records;
 pub mod security;
@@ -19,6 +22,7 @@ pub mod version;
 pub mod wire;
 
 pub use misbehavior::Misbehavior;
+pub use observer::Observer;
 pub use pixel_format::PixelFormat;
 pub use security_type::SecurityType;
 pub use server_init::ServerInit;
