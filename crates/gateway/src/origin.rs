@@ -114,7 +114,11 @@ pub struct Places {
 impl Places {
     /// `external_url` and every configured host; `listening` are the ports of our own web listeners,
     /// on which pages of loopback names and of entries without a port may be ours.
-    pub fn new(external_url: Option<&str>, configured: &[String], listening: &[u16]) -> Result<Self, PlaceError> {
+    pub fn new(
+        external_url: Option<&str>,
+        configured: &[String],
+        listening: &[u16],
+    ) -> Result<Self, PlaceError> {
         let entries = external_url.into_iter().chain(configured.iter().map(String::as_str));
         let configured = entries
             .map(|entry| parse_place(entry.trim()).ok_or_else(|| PlaceError { entry: entry.to_owned() }))

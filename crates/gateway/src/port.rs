@@ -107,6 +107,9 @@ pub enum NativeClaim {
         /// A person's password or a ticket.
         password: model::Secret,
     },
+    /// The answer to a DES challenge, in clear: for one-time tickets only, and only where it is
+    /// switched on. Compare it with the tickets that may be used from there.
+    VncAuth(rfb::handshake::VncResponse),
 }
 
 /// Why somebody is not let in.

@@ -221,7 +221,9 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused_at_the_first_wrong_byte() {
-        for bytes in [&b"GET / HTTP/1.1\r\n"[..], b"RFB 003.008\n", b"\x16\x03", b"PROXX", b"\r\n\r\n\0\r\nQUIX"] {
+        for bytes in
+            [&b"GET / HTTP/1.1\r\n"[..], b"RFB 003.008\n", b"\x16\x03", b"PROXX", b"\r\n\r\n\0\r\nQUIX"]
+        {
             assert_eq!(parse(bytes), Err(ProxyProtocolError::Missing));
         }
         for line in [

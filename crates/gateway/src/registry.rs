@@ -288,7 +288,7 @@ impl Entry {
         }
     }
 
-    fn kill(&self, reason: EndReason) {
+    pub(crate) fn kill(&self, reason: EndReason) {
         lock(&self.state).ended.get_or_insert(reason);
         self.announce();
     }
@@ -382,6 +382,11 @@ impl Entry {
     /// Notes that the journal knows the session; answers whether it did before.
     pub(crate) fn set_journaled(&self) -> bool {
         std::mem::replace(&mut lock(&self.state).journaled, true)
+    }
+
+    /// How many connections had the session before the present one.
+    pub(crate) fn generation(&self) -> u32 {
+        lock(&self.state).generation
     }
 
     pub(crate) fn is_journaled(&self) -> bool {

@@ -13,7 +13,7 @@ mod watch;
 
 use crate::buffer::Pool;
 use crate::limits::{GatewayLimits, TURNS, WS_CONTROL};
-use crate::port::Tap;
+use crate::port::{Changed, Tap};
 use crate::registry::Entry;
 use crate::transport::Transport;
 use crate::ws::codec::{self, Control, Decoder, Violation};
@@ -77,11 +77,16 @@ impl End {
         End { close_code, ..End::with(EndReason::ViewerMisbehaved, violation.code()) }
     }
 
+    /// The most exact stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        self.detail.unwrap_or_else(|| self.reason.code())
+    }
+
     /// The close frame's code and reason: one stable code, which the page turns into a sentence.
     pub(crate) fn close_frame(&self) -> Vec<u8> {
         let mut frame = Vec::new();
         let code = self.close_code.unwrap_or_else(|| self.reason.close_code());
-        codec::put_close(&mut frame, code, self.detail.unwrap_or_else(|| self.reason.code()));
+        codec::put_close(&mut frame, code, self.code());
         frame
     }
 }
@@ -123,6 +128,22 @@ pub(crate) struct Notices {
     pub(crate) size: Option<(u16, u16)>,
 }
 
+impl Notices {
+    /// Adds newer ones; of each kind the newest counts.
+    pub(crate) fn add(&mut self, newer: Notices) {
+        self.policy |= newer.policy;
+        self.size = newer.size.or(self.size);
+    }
+
+    /// Takes one out, in words.
+    pub(crate) fn next(&mut self, policy: &Policy) -> Option<Changed> {
+        if std::mem::take(&mut self.policy) {
+            return Some(Changed::Policy(policy.clone()));
+        }
+        self.size.take().map(|(width, height)| Changed::Size { width, height })
+    }
+}
+
 /// One running session.
 pub(crate) struct Relay<T> {
     viewer: Transport,
@@ -136,8 +157,9 @@ pub(crate) struct Relay<T> {
     watch: Watch,
     up: Lane,
     down: Lane,
-    /// Early bytes or insertions of the start wait for their first verdict.
-    fresh: bool,
+    /// Bytes that came with the greeting wait for their first verdict.
+    fresh_up: bool,
+    fresh_down: bool,
     /// The target takes no more; what it still sends is passed on.
     target_gone: bool,
     bucket: Option<Bucket>,
@@ -154,10 +176,10 @@ pub(crate) struct Relay<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
-    /// A relay whose both handshakes are over.
+    /// A relay whose both handshakes are over; beside the target, what it sent behind ServerInit already.
     pub(crate) fn new(
         viewer: ViewerSide,
-        target: T,
+        target: (T, Vec<u8>),
         init: &ServerInit,
         entry: Arc<Entry>,
         pool: Arc<Pool>,
@@ -165,6 +187,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
         tap: Option<Box<dyn Tap>>,
     ) -> Self {
         let now = Instant::now();
+        let (target, early) = target;
         let seen = entry.version();
         let policy = entry.decision().policy;
         let age = entry.started().elapsed().unwrap_or_default();
@@ -184,8 +207,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
             pool,
             watch: Watch::new(tap),
             up: Lane::with_input(viewer.early),
-            down: Lane::default(),
-            fresh: true,
+            down: Lane::with_input(early),
+            fresh_up: true,
+            fresh_down: true,
             target_gone: false,
             bucket: None,
             throttled: None,
@@ -271,7 +295,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
             self.policy = decision.policy;
             self.observer.set_policy(self.policy.clone());
             self.policy_changed = true;
-            self.fresh = true;
             self.apply_limits(now);
         }
         Ok(())
@@ -308,8 +331,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
         if self.target_gone {
             return Ok(Flow::Waits);
         }
-        if self.fresh || self.observer.has_insertions(Origin::Target) {
-            self.fresh = false;
+        if self.fresh_up || self.observer.has_insertions(Origin::Target) {
+            self.fresh_up = false;
             self.judge_up(now)?;
             if !self.up.is_clear() {
                 return Ok(Flow::Moved);
@@ -361,7 +384,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
             return Ok(Flow::Moved);
         }
         let framed = self.ws.is_some();
-        if self.observer.has_insertions(Origin::Viewer) && self.observer.at_boundary(Origin::Target) {
+        if self.fresh_down || self.viewer_is_due() {
+            self.fresh_down = false;
             self.judge_down(framed)?;
             if !self.down.is_clear() {
                 return Ok(Flow::Moved);

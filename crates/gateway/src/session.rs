@@ -119,7 +119,7 @@ impl Gateway {
         }
         if self.is_draining() {
             // After the registry was told to drain, so nobody else ends this one.
-            seated.entry.set_journaled_end(EndReason::Draining);
+            seated.entry.kill(EndReason::Draining);
         }
         Ok(seated)
     }
@@ -141,19 +141,14 @@ impl Gateway {
             Err(end) => {
                 tracing::info!(session = %spec.session, code = end.code(), "A session could not be opened");
                 let farewell = guest.turn_away(end, self.limits.linger);
-                if seated.retries(&end, spec) {
-                    // The same key may try again, as after a lost viewer.
-                    let window = self.limits.resume;
-                    seated.entry.vacate();
-                    let (_, outcome) =
-                        tokio::join!(farewell, seated.entry.await_resume(seated.generation, window));
-                    if outcome == Resumption::HandedOver {
-                        return Err(End::new(EndReason::Replaced));
-                    }
-                    self.finish(seated, spec, end).await;
-                } else {
+                if !seated.retries(&end, spec) {
                     tokio::join!(farewell, self.finish(seated, spec, end));
+                    return Err(end);
                 }
+                // The same key may try again, as after a lost viewer.
+                seated.entry.vacate();
+                let back = self.await_return(seated, spec, end, self.limits.resume);
+                let ((), end) = tokio::join!(farewell, back);
                 Err(end)
             }
         }
@@ -284,8 +279,13 @@ impl Gateway {
             }
         };
         let window = if waits { window } else { HANDOVER };
-        let ((), outcome) = tokio::join!(close, seated.entry.await_resume(seated.generation, window));
-        let end = match outcome {
+        let ((), end) = tokio::join!(close, self.await_return(seated, spec, end, window));
+        end
+    }
+
+    /// Waits for another connection to take the session; writes its end down if none does.
+    async fn await_return(&self, seated: &Seated, spec: &SessionSpec, end: End, window: Duration) -> End {
+        let end = match seated.entry.await_resume(seated.generation, window).await {
             Resumption::HandedOver => return End::new(EndReason::Replaced),
             Resumption::Ended(reason) => End::new(reason),
             Resumption::Elapsed => end,

@@ -18,6 +18,8 @@ pub enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
     /// TLS without a certificate: VeNCrypt TLSPlain, where it is switched on.
     Anonymous(Box<crate::tls::anonymous::SslStream<TcpStream>>),
+    /// RA2's records, over one of the others.
+    Records(Box<crate::record_stream::RecordStream<Transport>>),
     /// Inside the process: tests, and whatever needs no socket.
     Duplex(DuplexStream),
 }
@@ -29,6 +31,7 @@ impl Transport {
             Transport::Tcp(tcp) => Some(tcp),
             Transport::Tls(tls) => Some(tls.get_ref().0),
             Transport::Anonymous(tls) => Some(tls.get_ref()),
+            Transport::Records(records) => records.get_ref().tcp(),
             Transport::Duplex(_) => None,
         }
     }
@@ -81,6 +84,10 @@ macro_rules! inner {
                 let $stream = Pin::new(&mut **s);
                 $call
             }
+            Transport::Records(s) => {
+                let $stream = Pin::new(&mut **s);
+                $call
+            }
             Transport::Duplex(s) => {
                 let $stream = Pin::new(s);
                 $call
@@ -113,6 +120,7 @@ impl AsyncWrite for Transport {
             Transport::Tcp(s) => s.is_write_vectored(),
             Transport::Tls(s) => s.is_write_vectored(),
             Transport::Anonymous(s) => s.is_write_vectored(),
+            Transport::Records(s) => s.is_write_vectored(),
             Transport::Duplex(s) => s.is_write_vectored(),
         }
     }

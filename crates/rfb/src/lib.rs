@@ -8,6 +8,9 @@
 pub mod client;
 pub mod handshake;
 pub mod encoding;
+pub mod decode;
+pub mod encode;
+pub mod framebuffer;
 pub mod limits;
 pub mod message;
 pub mod misbehavior;
@@ -21,6 +24,8 @@ pub mod server_init;
 pub mod version;
 pub mod wire;
 
+pub use decode::Decoder;
+pub use framebuffer::Framebuffer;
 pub use misbehavior::Misbehavior;
 pub use observer::Observer;
 pub use pixel_format::PixelFormat;

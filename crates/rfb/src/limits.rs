@@ -18,6 +18,8 @@ pub const SCREENS: usize = 64;
 pub const FENCE: usize = 64;
 /// Width and height of the framebuffer; TigerVNC's bound.
 pub const DIMENSION: u16 = 16_384;
+/// Pixels of a screen that is decoded; 256 MiB. A screen that is only passed on costs nothing.
+pub const DECODED_PIXELS: usize = 1 << 26;
 /// Width and height of a cursor; servers send up to 512.
 pub const CURSOR: u16 = 1024;
 /// Clipboard text; libvncserver's bound. Policy may ask for less.

@@ -12,7 +12,6 @@ use model::Coded;
 use model::session::EndReason;
 use rfb::handshake::{HandshakeError, Judgement, Step};
 use rfb::server::{ServerConfig, ServerHandshake, ServerTypes};
-use std::pin::pin;
 use std::time::Duration;
 
 /// A viewer may send so much before it was let in: ClientInit, and what impatient ones put behind it.
@@ -42,11 +41,11 @@ impl Greeting {
         work: impl Future<Output = T> + Unpin,
         limit: Duration,
     ) -> Result<T, End> {
-        let greeted = pin!(tokio::time::timeout(limit, self.until_claim()));
+        let greeted = Box::pin(tokio::time::timeout(limit, self.until_claim()));
         match select(greeted, work).await {
             Either::Left((greeted, work)) => {
                 greeted.map_err(|_| too_slow())??;
-                let watch = pin!(self.watch());
+                let watch = Box::pin(self.watch());
                 match select(watch, work).await {
                     Either::Left((end, _)) => Err(end),
                     Either::Right((done, _)) => Ok(done),

@@ -52,10 +52,7 @@ mod tests {
     #[test]
     fn shown_stored_and_read_back() {
         let fingerprint = Fingerprint::of(b"abc");
-        assert_eq!(
-            fingerprint.to_hex(),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(fingerprint.to_hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert!(fingerprint.to_string().starts_with("BA:78:16:BF:8F:01"));
         for text in [fingerprint.to_string(), fingerprint.to_hex(), fingerprint.to_hex().to_uppercase()] {
             assert_eq!(Fingerprint::parse(&text), Some(fingerprint));

@@ -48,7 +48,11 @@ impl Certificates {
     pub fn open(source: Source, now: SystemTime) -> Result<Arc<Self>, TlsError> {
         let stamp = source.stamp();
         let current = source.load(now)?;
-        Ok(Arc::new(Certificates { source, current: ArcSwap::from_pointee(current), stamp: Mutex::new(stamp) }))
+        Ok(Arc::new(Certificates {
+            source,
+            current: ArcSwap::from_pointee(current),
+            stamp: Mutex::new(stamp),
+        }))
     }
 
     /// To be called now and then (every minute, and on SIGHUP): takes over changed files and renews
@@ -121,9 +125,12 @@ impl Source {
                 let own = own::open(directory, names, now)?;
                 (own::Files::under(directory).leaf, own.chain, own.key)
             }
-            Source::Files { certificate, key } => (certificate.clone(), read_chain(certificate)?, read_key(key)?),
+            Source::Files { certificate, key } => {
+                (certificate.clone(), read_chain(certificate)?, read_key(key)?)
+            }
         };
-        CertifiedKey::from_der(chain, key, &super::provider()).map_err(|source| TlsError::Key { path, source })
+        CertifiedKey::from_der(chain, key, &super::provider())
+            .map_err(|source| TlsError::Key { path, source })
     }
 }
 

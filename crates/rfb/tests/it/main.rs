@@ -1,0 +1,5 @@
+//! The protocol core against captures, golden bytes and itself.
+
+mod capture_file;
+mod decode;
+
