@@ -314,7 +314,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
     fn viewer_is_due(&self) -> bool {
         self.down.is_clear()
             && (self.ws.as_ref().is_some_and(|ws| !ws.answer.is_empty())
-                || (self.observer.has_insertions(Origin::Viewer) && self.observer.at_boundary(Origin::Target)))
+                || (self.observer.has_insertions(Origin::Viewer)
+                    && self.observer.at_boundary(Origin::Target)))
     }
 
     /// Viewer to target: write what is decided, read, judge.

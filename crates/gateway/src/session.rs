@@ -20,7 +20,6 @@ use rfb::ServerInit;
 use rfb::server::server_init_bytes;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, SystemTime};
 use tokio::io::AsyncWriteExt;
 
@@ -249,13 +248,7 @@ impl Gateway {
     }
 
     /// The connection is over; is the session?
-    async fn part(
-        &self,
-        relay: Relay<TargetStream>,
-        seated: &Seated,
-        spec: &SessionSpec,
-        end: End,
-    ) -> End {
+    async fn part(&self, relay: Relay<TargetStream>, seated: &Seated, spec: &SessionSpec, end: End) -> End {
         let flush = self.limits.flush;
         let linger = self.limits.linger;
         let window = self.limits.resume;
@@ -408,19 +401,10 @@ fn nothing_moved(spec: &SessionSpec, end: End) -> SessionEndSummary {
 }
 
 pub(crate) fn seen(dialed: &Dialed) -> Seen {
-    Seen {
-        strength: dialed.result.strength,
-        identity: dialed.identity.clone(),
-        may_pin: dialed.first_use,
-    }
+    Seen { strength: dialed.result.strength, identity: dialed.identity.clone(), may_pin: dialed.first_use }
 }
 
-fn session_start(
-    spec: &SessionSpec,
-    endpoint: &Endpoint,
-    dialed: &Dialed,
-    seated: &Seated,
-) -> SessionStart {
+fn session_start(spec: &SessionSpec, endpoint: &Endpoint, dialed: &Dialed, seated: &Seated) -> SessionStart {
     let version = dialed.result.version_line;
     SessionStart {
         spec: spec.clone(),

@@ -67,7 +67,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
     pub(super) fn sleep(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), End> {
         let ends = self.deadlines().into_iter().filter_map(|(at, _)| at);
         let ping = self.ws.as_ref().map(|ws| ws.next_ping);
-        let next = ends.chain(ping).chain(self.throttled.filter(|_| self.down.is_clear())).min().unwrap_or(now + FAR);
+        let next = ends
+            .chain(ping)
+            .chain(self.throttled.filter(|_| self.down.is_clear()))
+            .min()
+            .unwrap_or(now + FAR);
         self.timer.arm(next, now, cx);
         Ok(())
     }

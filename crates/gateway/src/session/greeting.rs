@@ -3,7 +3,6 @@
 //! The ticket has been taken, so type None is all that is offered; the judgement on it waits for the
 //! target. A target that refuses becomes the reason text of SecurityResult, which every viewer shows.
 
-use crate::dial::seed;
 use crate::relay::{End, ViewerSide, detail};
 use crate::transport::Transport;
 use crate::ws::stream::{WsError, WsStream};
@@ -30,7 +29,8 @@ pub(super) struct Greeting {
 impl Greeting {
     pub(super) fn new(io: Transport, leftover: Vec<u8>) -> Self {
         let offered = ServerTypes { none: true, ..ServerTypes::default() };
-        let machine = ServerHandshake::new(ServerConfig { offered, ..ServerConfig::default() }, seed());
+        // Type None draws nothing from its seed.
+        let machine = ServerHandshake::new(ServerConfig { offered, ..ServerConfig::default() }, [0; 32]);
         Greeting { ws: WsStream::new(io, leftover), machine, bytes: Vec::new(), claimed: false }
     }
 
@@ -42,19 +42,18 @@ impl Greeting {
         limit: Duration,
     ) -> Result<T, End> {
         let greeted = Box::pin(tokio::time::timeout(limit, self.until_claim()));
-        match select(greeted, work).await {
-            Either::Left((greeted, work)) => {
-                greeted.map_err(|_| too_slow())??;
-                let watch = Box::pin(self.watch());
-                match select(watch, work).await {
-                    Either::Left((end, _)) => Err(end),
-                    Either::Right((done, _)) => Ok(done),
-                }
-            }
-            Either::Right((done, greeted)) => {
-                greeted.await.map_err(|_| too_slow())??;
-                Ok(done)
-            }
+        let (greeted, work) = match select(greeted, work).await {
+            Either::Left((greeted, work)) => (greeted, Either::Left(work)),
+            Either::Right((done, greeted)) => (greeted.await, Either::Right(done)),
+        };
+        greeted.map_err(|_| too_slow())??;
+        let work = match work {
+            Either::Right(done) => return Ok(done),
+            Either::Left(work) => work,
+        };
+        match select(Box::pin(self.watch()), work).await {
+            Either::Left((end, _)) => Err(end),
+            Either::Right((done, _)) => Ok(done),
         }
     }
 
