@@ -19,7 +19,9 @@ async fn a_server_that_is_not_there_is_reported() {
     // A port that was free a moment ago, and is not reused while we hold its listener's address.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url: DatabaseUrl =
-        format!("postgres://u:hunter2@127.0.0.1:{}/g", listener.local_addr().unwrap().port()).parse().unwrap();
+        format!("postgres://u:hunter2@127.0.0.1:{}/g", listener.local_addr().unwrap().port())
+            .parse()
+            .unwrap();
     // It accepts and never answers.
     let begun = Instant::now();
     let error = Store::open(&url, impatient()).await.unwrap_err();
@@ -52,7 +54,9 @@ async fn a_server_that_stops_is_reported_and_a_new_one_is_found() {
     let store = Store::open(&server.url("postgres").parse().unwrap(), impatient()).await.unwrap();
     store.targets().add(new_target("before"), noon()).await.unwrap();
     // Every connection is cut by the server; the next use finds a new one.
-    server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gatehouse'").unwrap();
+    server
+        .run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gatehouse'")
+        .unwrap();
     store.targets().list().await.unwrap();
     store.targets().add(new_target("between"), noon()).await.unwrap();
     drop(server);
@@ -137,8 +141,25 @@ async fn a_locked_file_is_waited_for_and_not_for_ever() {
 
 async fn sqlx_lock(path: &str) -> sqlx::SqliteConnection {
     use sqlx::ConnectOptions;
-    let mut connection =
-        sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    let mut connection = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
     connection
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_program_are_left_alone() {
+    let database = postgres_database().await;
+    database.run("INSERT INTO seaql_migrations VALUES ('m9999_from_the_future', 0)").unwrap();
+    let error = Store::open(&database.url().parse().unwrap(), impatient()).await.unwrap_err();
+    assert_eq!(error.code(), "store.migration");
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_is_reported() {
+    let database = postgres_database().await;
+    let name = database.url().rsplit('/').next().unwrap();
+    let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+    database.run(&read_only).unwrap();
+    let error = Store::open(&database.url().parse().unwrap(), impatient()).await.unwrap_err();
+    assert_eq!(error.code(), "store.read_only");
 }

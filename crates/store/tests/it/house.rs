@@ -18,6 +18,8 @@ use uuid::Uuid;
 macro_rules! on_both {
     ($(async fn $name:ident($house:ident) $body:block)*) => {$(
         mod $name {
+            #[expect(clippy::allow_attributes, reason = "a module that needs nothing from outside is no mistake")]
+            #[allow(unused_imports)]
             use super::*;
 
             async fn run($house: crate::house::House) $body

@@ -67,7 +67,7 @@ on_both! {
         assert_eq!(row.end_code.as_deref(), Some("rfb.bad_length"));
         assert_eq!(row.end_time, Some(stored_noon() + chrono::TimeDelta::seconds(60)));
         assert_eq!(row.counters, counters());
-        assert!((row.data_transferred - 4295.967_295).abs() < 1e-9, "{}", row.data_transferred);
+        assert!((row.data_transferred - 4_295.967_295).abs() < 1e-9, "{}", row.data_transferred);
     }
 
     async fn a_rule_blocks_and_every_reason_is_readable(house) {

@@ -1,6 +1,8 @@
 //! Tickets: taken once, told apart when refused, continued only by their key and only for a while.
 
-use crate::house::{House, NODE, after, end_of, fresh, new_session, new_ticket, noon, on_both, stored_noon, take};
+use crate::house::{
+    House, NODE, after, end_of, fresh, new_session, new_ticket, noon, on_both, stored_noon, take,
+};
 use model::session::EndReason;
 use model::{BootId, Coded, SessionId};
 use std::time::Duration;

@@ -25,7 +25,8 @@ impl Authority {
 
     fn certify(&self, name: &str, directory: &Path) {
         let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let leaf =
+            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
         for (file, text) in [("server.crt", leaf.pem()), ("server.key", key.serialize_pem())] {
             let path = directory.join(file);
             std::fs::write(&path, text).unwrap();
