@@ -120,6 +120,13 @@ impl OpenError {
             _ => OpenError::Database { url, source: error.into() },
         }
     }
+
+    pub(crate) fn migrating(url: String, error: DbErr) -> OpenError {
+        match Fault::of(&error) {
+            Fault::Other | Fault::Conflict => OpenError::Migration(error),
+            _ => OpenError::Database { url, source: error.into() },
+        }
+    }
 }
 
 fn is_tls(cause: &std::io::Error) -> bool {
