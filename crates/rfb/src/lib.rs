@@ -5,8 +5,11 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+pub mod encoding;
 pub mod limits;
+pub mod message;
 pub mod misbehavior;
+pub mod observer;
 pub mod pixel_format;
 pub mod security_type;
 pub mod server_init;
@@ -14,6 +17,7 @@ pub mod version;
 pub mod wire;
 
 pub use misbehavior::Misbehavior;
+pub use observer::Observer;
 pub use pixel_format::PixelFormat;
 pub use security_type::SecurityType;
 pub use server_init::ServerInit;

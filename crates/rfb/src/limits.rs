@@ -52,3 +52,10 @@ pub const RSA_BITS_MIN: u32 = 1024;
 pub const DH_BYTES: usize = 512;
 /// One RA2 record's plaintext: the length field has 16 bits.
 pub const RECORD: usize = 65_535;
+/// A clipboard larger than [`CLIPBOARD`] is dropped whole, as a person may copy it by mistake; nobody
+/// copies this much.
+pub const CLIPBOARD_DROPPED: usize = 64 << 20;
+/// A file's name with its path in TightVNC 2.
+pub const FILE_NAME: usize = 4096;
+/// SetPixelFormat messages whose point in the target's bytes is not yet known.
+pub const PENDING_FORMATS: usize = 8;
