@@ -10,6 +10,7 @@ pub mod limits;
 pub mod message;
 pub mod misbehavior;
 pub mod observer;
+pub mod passive;
 pub mod pixel_format;
 pub mod security_type;
 pub mod server_init;
