@@ -1,0 +1,3 @@
+//! The protocol room's tests from outside: what its public interface promises.
+
+mod observer;
