@@ -17,6 +17,7 @@ pub mod limits;
 pub mod message;
 pub mod misbehavior;
 pub mod observer;
+pub mod passive;
 pub mod pixel_format;
 pub mod records;
 pub mod security;
