@@ -142,9 +142,6 @@ impl Writer {
 
     async fn attempt(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
         match self.together(group).await {
-            Err(error) if group.len() > 1 && Fault::of(&error) != Fault::Connection => {
-                self.apart(group).await
-            }
             Err(failure) if group.len() > 1 && failure.is_of_one_change() => self.apart(group).await,
             outcome => outcome,
         }

@@ -96,7 +96,6 @@ fn picture(decoder: &Decoder, path: &std::path::Path) {
 fn capture_of_tigervnc_tight_jpeg() {
     check(
         "tiger-tight-jpeg",
-        &expect!["1024x768 3ec82bbee65ec4dc updates=72 cursor=Cursor(15x21 at 2,2) name=root@vm"],
         &expect![
             "Framebuffer(1024x768) 0c2f8109e616f4a6 updates=72 cursor=Cursor(15x21 at 2,2) name=root@vm"
         ],
@@ -107,7 +106,6 @@ fn capture_of_tigervnc_tight_jpeg() {
 fn capture_of_tigervnc_hextile_at_8_bit() {
     check(
         "tiger-hextile-lowcolor",
-        &expect!["1024x768 a35677c45c1a3d4b updates=52 cursor=Cursor(15x21 at 2,2) name=root@vm"],
         &expect![
             "Framebuffer(1024x768) 00506fc534d7d868 updates=52 cursor=Cursor(15x21 at 2,2) name=root@vm"
         ],
@@ -118,7 +116,6 @@ fn capture_of_tigervnc_hextile_at_8_bit() {
 fn capture_of_tigervnc_3_3_tight_zrle() {
     check(
         "tiger33-tight-zrle",
-        &expect!["320x240 d80e53c232e53576 updates=63 cursor=Cursor(0x0 at 0,0) name=root@vm"],
         &expect!["Framebuffer(320x240) c63b985e07bc2861 updates=63 cursor=Cursor(0x0 at 0,0) name=root@vm"],
     );
 }
@@ -127,9 +124,6 @@ fn capture_of_tigervnc_3_3_tight_zrle() {
 fn capture_of_tightvnc() {
     check(
         "tight-tight",
-        &expect![
-            "1024x768 0dbb25bb64c38a82 updates=33 cursor=Cursor(16x16 at 7,7) name=root's x11 desktop (vm:13)"
-        ],
         &expect![[
             r#"Framebuffer(1024x768) d6ea1a2b6dbfc62a updates=33 cursor=Cursor(16x16 at 7,7) name=root's x11 desktop (vm:13)"#
         ]],
@@ -148,7 +142,6 @@ fn capture_of_qemu_and_gtk_vnc() {
 fn capture_of_tigervnc_and_novnc() {
     check(
         "novnc17-tigervnc",
-        &expect!["800x600 8cb198150624f95f updates=9 cursor=Cursor(0x0 at 0,0) name=root@vm"],
         &expect!["Framebuffer(800x600) c37c158cd353c97c updates=9 cursor=Cursor(0x0 at 0,0) name=root@vm"],
     );
 }
@@ -165,10 +158,10 @@ fn capture_of_qemu_tight_png() {
 fn capture_of_x11vnc_zrle_at_8_bit() {
     check(
         "x11vnc-ssvnc-zrle16",
-        &expect!["640x480 b1ea1a5fb6232627 updates=34 cursor=Cursor(24x24 at 4,4) name=vm:72"],
-    );
         &expect!["Framebuffer(640x480) 4df31a797fb1e7b3 updates=34 cursor=Cursor(24x24 at 4,4) name=vm:72"],
+    );
 }
+
 /// One update with one rectangle.
 fn update(rect: Rect, encoding: i32, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -176,9 +169,13 @@ fn update(rect: Rect, encoding: i32, body: &[u8]) -> Vec<u8> {
     rfb::encode::header(rect, encoding, &mut out);
     out.extend_from_slice(body);
     out
+}
+
 /// Decodes one rectangle at (1, 0) of a screen of its size and a column more, in every chunking.
 fn golden(width: u16, height: u16, encoding: i32, body: &[u8]) -> Vec<u32> {
     golden_in(PixelFormat::RGB888, width, height, encoding, body)
+}
+
 fn golden_in(format: PixelFormat, width: u16, height: u16, encoding: i32, body: &[u8]) -> Vec<u32> {
     let rect = Rect::new(1, 0, width, height);
     let bytes = update(rect, encoding, body);
@@ -192,19 +189,27 @@ fn golden_in(format: PixelFormat, width: u16, height: u16, encoding: i32, body: 
     });
     assert!(pictures.iter().all(|picture| *picture == pictures[0]));
     pictures[0].clone()
+}
+
 /// What decoding one rectangle on a screen of 32 by 32 is refused with.
 fn refusal(rect: Rect, encoding: i32, body: &[u8]) -> Misbehavior {
     let mut decoder = Decoder::new(&init(32, 32)).unwrap();
     decoder.handle_server_bytes(&update(rect, encoding, body)).unwrap_err()
+}
+
 const R: u32 = 0xff_0000;
 const G: u32 = 0x00_ff00;
 const B: u32 = 0x00_00ff;
 const RED: [u8; 4] = [0, 0, 255, 0];
 const GREEN: [u8; 4] = [0, 255, 0, 0];
 const BLUE: [u8; 4] = [255, 0, 0, 0];
+
 #[test]
 fn raw_golden() {
     assert_eq!(golden(2, 1, number::RAW, &[RED, BLUE].concat()), [R, B]);
+}
+
+#[test]
 fn copy_rect_golden() {
     let mut decoder = Decoder::new(&init(3, 2)).unwrap();
     feed(&mut decoder, &update(Rect::new(0, 0, 3, 1), number::RAW, &[RED, GREEN, BLUE].concat()), 1).unwrap();
@@ -212,6 +217,9 @@ fn copy_rect_golden() {
     assert_eq!(decoder.framebuffer().pixels(), [R, G, B, 0, R, G]);
     let outside = update(Rect::new(0, 0, 2, 1), number::COPY_RECT, &[0, 2, 0, 0]);
     assert_eq!(decoder.handle_server_bytes(&outside), Err(Misbehavior::RectangleOutside));
+}
+
+#[test]
 fn rre_golden() {
     let long = [&[0, 0, 0, 1][..], &RED, &BLUE, &[0, 1, 0, 0, 0, 1, 0, 2]].concat();
     assert_eq!(golden(2, 2, number::RRE, &long), [R, B, R, B]);
@@ -222,6 +230,10 @@ fn rre_golden() {
     assert_eq!(
         refusal(Rect::new(0, 0, 2, 2), number::RRE, &[0x20, 0, 0, 1, 0, 0, 0, 0]),
         Misbehavior::RectangleMalformed
+    );
+}
+
+#[test]
 fn hextile_golden() {
     // Background and one part in the foreground; nothing new; raw; colored parts over the old background.
     let first = [&[0x0e][..], &RED, &GREEN, &[1, 0x10, 0xe0]].concat();
@@ -232,6 +244,9 @@ fn hextile_golden() {
     assert_eq!(picture, expected);
     let outside = [&[0x0e][..], &RED, &GREEN, &[1, 0x10, 0xf0]].concat();
     assert_eq!(refusal(Rect::new(0, 0, 16, 1), number::HEXTILE, &outside), Misbehavior::RectangleMalformed);
+}
+
+#[test]
 fn trle_golden() {
     let (red, green, blue) = (&RED[..3], &GREEN[..3], &BLUE[..3]);
     let packed = [&[2][..], red, green, &[0b0101_0000, 0b1000_0000]].concat();
@@ -255,6 +270,7 @@ fn trle_golden() {
         vec![G; 14],
         vec![R],
         vec![B; 16],
+        vec![R],
     ];
     assert_eq!(picture, expected.concat());
     for (body, what) in [
@@ -266,7 +282,10 @@ fn trle_golden() {
         let refused = refusal(Rect::new(0, 0, 16, 1), number::TRLE, body);
         assert_eq!(refused, Misbehavior::RectangleMalformed, "{what}");
     }
+}
+
 /// One zlib stream made by Python's zlib with Z_SYNC_FLUSH, not by the library under test.
+#[test]
 fn zlib_and_zrle_golden() {
     // zlib.compressobj(): compress(b"\0\0\xff\0" * 4) + flush(Z_SYNC_FLUSH)
     let zlib = [0x78, 0x9c, 0x62, 0x60, 0xf8, 0xcf, 0xc0, 0x80, 0x84, 1, 0, 0, 0, 0xff, 0xff];
@@ -282,6 +301,9 @@ fn zlib_and_zrle_golden() {
     assert_eq!(refusal(Rect::new(0, 0, 1, 2), number::ZLIB, &long), Misbehavior::CompressionBomb);
     let huge = [4, 0, 0, 0];
     assert_eq!(refusal(Rect::new(0, 0, 2, 2), number::ZRLE, &huge), Misbehavior::RectangleMalformed);
+}
+
+#[test]
 fn tight_golden() {
     assert_eq!(golden(2, 1, number::TIGHT, &[0x80, 255, 0, 0]), [R, R]);
     // Under 12 bytes there is neither zlib nor a length: copied, two colors, three colors, gradient.
@@ -293,6 +315,7 @@ fn tight_golden() {
     let gradient = [0x70, 2, 10, 20, 30, 1, 1, 255, 250, 0, 5];
     assert_eq!(golden(3, 1, number::TIGHT, &gradient), [0x0a141e, 0x0b151d, 0x051522]);
     // The same stream as in the Zlib test, reset before use; and without zlib.
+    let zlib = [0x78, 0x9c, 0x62, 0x60, 0xf8, 0xcf, 0xc0, 0x80, 0x84, 1, 0, 0, 0, 0xff, 0xff];
     let deflated = [&[0x42, 1, 2, 255, 0, 0, 0, 255, 0, 0, 0, 255, 15][..], &zlib].concat();
     assert_eq!(refusal(Rect::new(0, 0, 4, 4), number::TIGHT, &deflated), Misbehavior::RectangleMalformed);
     let plain =
@@ -303,6 +326,10 @@ fn tight_golden() {
         decoder.set_encodings(&[number::TIGHT]);
         let bytes = update(Rect::new(0, 0, 4, 4), number::TIGHT, &[control, 1, 0]);
         assert_eq!(decoder.handle_server_bytes(&bytes), Err(Misbehavior::RectangleMalformed), "{control:x}");
+    }
+}
+
+#[test]
 fn indexed_colors_golden() {
     let format = PixelFormat { true_color: false, bits_per_pixel: 8, depth: 8, ..PixelFormat::RGB888 };
     let mut decoder = Decoder::new(&ServerInit { pixel_format: format, ..init(2, 1) }).unwrap();
@@ -310,6 +337,9 @@ fn indexed_colors_golden() {
     feed(&mut decoder, &map, 1).unwrap();
     feed(&mut decoder, &update(Rect::new(0, 0, 2, 1), number::RAW, &[8, 7]), 1).unwrap();
     assert_eq!(decoder.framebuffer().pixels(), [0x80, R]);
+}
+
+#[test]
 fn sizes_names_fences_and_the_last_rectangle() {
     let mut decoder = Decoder::new(&init(2, 2)).unwrap().with_events();
     let mut bytes = vec![0, 0, 0xff, 0xff];
@@ -321,6 +351,7 @@ fn sizes_names_fences_and_the_last_rectangle() {
     bytes.extend([248, 0, 0, 0, 0x80, 0, 0, 1, 1, 7]);
     feed(&mut decoder, &bytes, 3).unwrap();
     let layout = rfb::decode::Layout { width: 4, height: 3, ..Default::default() };
+    let expected = [
         Event::Resized(layout),
         Event::Renamed,
         Event::Updated,
@@ -329,8 +360,12 @@ fn sizes_names_fences_and_the_last_rectangle() {
         Event::EndOfContinuousUpdates,
         Event::ExtendedCutText(vec![1, 0, 0, 2]),
         Event::Fence { flags: 0x8000_0001, payload: vec![7] },
+    ];
     assert_eq!(decoder.take_events(), expected);
     assert_eq!((decoder.framebuffer().width(), decoder.name()), (4, &b"other"[..]));
+}
+
+#[test]
 fn a_refused_size_changes_nothing() {
     let mut decoder = Decoder::new(&init(2, 2)).unwrap();
     let screen = rfb::decode::Screen { id: 1, rect: Rect::new(0, 0, 9, 9), flags: 0 };
@@ -340,8 +375,12 @@ fn a_refused_size_changes_nothing() {
     feed(&mut decoder, &bytes, 5).unwrap();
     assert_eq!(decoder.framebuffer().width(), 2);
     let done = rfb::decode::Layout { status: 0, width: 5, ..refused };
+    let mut bytes = vec![0, 0, 0, 1];
     rfb::encode::layout(&done, &mut bytes);
     assert_eq!(decoder.handle_server_bytes(&bytes), Err(Misbehavior::ScreenLayout));
+}
+
+#[test]
 fn limits_end_the_session() {
     let everywhere = Rect::new(0, 0, 16_384, 16_384);
     for (bytes, expected) in [
@@ -355,11 +394,18 @@ fn limits_end_the_session() {
         (vec![3, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff], Misbehavior::MessageTooLong),
         (vec![248, 0, 0, 0, 0, 0, 0, 0, 65], Misbehavior::FenceTooLong),
         (vec![99], Misbehavior::UnknownMessage),
+    ] {
+        let mut decoder = Decoder::new(&init(32, 32)).unwrap();
         assert_eq!(decoder.handle_server_bytes(&bytes), Err(expected), "{bytes:?}");
+    }
+    let mut decoder = Decoder::new(&init(32, 32)).unwrap();
     decoder.set_encodings(&[number::RAW, number::ZRLE]);
     let unasked = update(Rect::new(0, 0, 1, 1), number::HEXTILE, &[]);
     assert_eq!(decoder.handle_server_bytes(&unasked), Err(Misbehavior::UnknownEncoding));
     assert_eq!(Decoder::bounded(&init(100, 100), 9999).err(), Some(Misbehavior::ScreenSize));
+}
+
+#[test]
 fn a_cursor_with_alpha_is_raw_inside() {
     let body = [&[0, 0, 0, 0][..], &[128, 0, 0, 128], &[0, 0, 255, 255]].concat();
     let mut decoder = Decoder::new(&init(4, 4)).unwrap().with_events();
@@ -367,6 +413,8 @@ fn a_cursor_with_alpha_is_raw_inside() {
     let cursor = decoder.cursor().unwrap();
     assert_eq!((cursor.hot_x, cursor.pixels.as_slice()), (1, &[0x80ff_0000, 0xff00_00ff][..]));
     assert_eq!(decoder.take_events(), [Event::CursorChanged, Event::Updated]);
+}
+
 const ENCODINGS: [i32; 26] = [
     0,
     1,
@@ -395,8 +443,10 @@ const ENCODINGS: [i32; 26] = [
     0x574d_5669,
     50,
 ];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
+
     /// Whatever bytes come: no panic, and the same answer in every chunking.
     #[test]
     fn hostile_rectangles_never_panic(
@@ -426,10 +476,18 @@ proptest! {
         prop_assert_eq!(&answer, &in_pieces);
         if answer.is_ok() {
             prop_assert_eq!(whole.framebuffer().pixels(), pieces.framebuffer().pixels());
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
     fn broken_captures_never_panic(
         at in any::<proptest::sample::Index>(), byte in any::<u8>(),
         name in proptest::sample::select(&["novnc17-qemu-tightpng", "qemu-gvncviewer", "tight-tight"][..]),
+    ) {
         let session = capture_file::read(name);
         let server = session.segments.iter().filter_map(|segment| match segment {
             Segment::Server(bytes) => Some(bytes),
@@ -440,4 +498,5 @@ proptest! {
         bytes[at] = byte;
         let mut decoder = Decoder::bounded(&session.init, 1 << 20).unwrap();
         let _ = decoder.handle_server_bytes(&bytes);
+    }
 }
