@@ -6,11 +6,11 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 pub mod client;
-pub mod handshake;
-pub mod encoding;
 pub mod decode;
 pub mod encode;
+pub mod encoding;
 pub mod framebuffer;
+pub mod handshake;
 pub mod limits;
 pub mod message;
 pub mod misbehavior;
@@ -21,6 +21,7 @@ pub mod security;
 pub mod security_type;
 pub mod server;
 pub mod server_init;
+pub mod test_card;
 pub mod version;
 pub mod wire;
 
@@ -31,4 +32,5 @@ pub use observer::Observer;
 pub use pixel_format::PixelFormat;
 pub use security_type::SecurityType;
 pub use server_init::ServerInit;
+pub use test_card::TestCard;
 pub use version::Version;

@@ -3,3 +3,4 @@
 mod capture_file;
 mod decode;
 mod encode;
+mod test_card;
