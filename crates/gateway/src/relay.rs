@@ -566,3 +566,6 @@ impl<T> std::fmt::Debug for Relay<T> {
         f.debug_struct("Relay").field("up", &self.up).field("down", &self.down).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
