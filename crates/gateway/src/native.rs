@@ -240,7 +240,7 @@ impl Greeting<'_> {
         }
     }
 
-    async fn start_tls(&self, kind: TlsKind, wire: Wire<Transport>) -> Result<Transport, NativeError> {
+    async fn start_tls(&mut self, kind: TlsKind, wire: Wire<Transport>) -> Result<Transport, NativeError> {
         let early = HandshakeError::Misbehavior(rfb::Misbehavior::OutOfOrder);
         let Some(Transport::Tcp(stream)) = wire.into_bare() else { return Err(early.into()) };
         match kind {

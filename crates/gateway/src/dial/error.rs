@@ -82,7 +82,7 @@ pub enum DialError {
     },
     /// Less than the entry demands.
     #[error(
-        "the target offers less security than its entry asks for: {reason}; lower the floor or raise the target"
+        "the target offers less security than its entry asks for: {reason}; change the entry or the target's settings"
     )]
     BelowFloor {
         /// What is offered.
