@@ -200,7 +200,8 @@ async fn original_bytes_pass_in_both_directions() {
             rig.registry.kill(rig.id, EndReason::Killed);
         };
         let (mut seen, mut taken) = (Vec::new(), Vec::new());
-        let (_, a, b) = tokio::join!(write, from_viewer.read_to_end(&mut seen), from_target.read_to_end(&mut taken));
+        let (_, a, b) =
+            tokio::join!(write, from_viewer.read_to_end(&mut seen), from_target.read_to_end(&mut taken));
         (a.unwrap(), b.unwrap());
         assert_eq!(taken, up);
         assert_eq!(if is_framed { payload(&seen) } else { seen }, down);
@@ -212,7 +213,8 @@ async fn original_bytes_pass_in_both_directions() {
 #[tokio::test(start_paused = true)]
 async fn cutting_changes_nothing() {
     let up = [pointer(0, 5), key(true, 0xffe1), key(false, 0xffe1), pointer(1, 9)].concat();
-    let sent = [binary(&up[..3]), frame(0x89, b"?"), frame(0x02, &up[3..11]), frame(0x80, &up[11..])].concat();
+    let sent =
+        [binary(&up[..3]), frame(0x89, b"?"), frame(0x02, &up[3..11]), frame(0x80, &up[11..])].concat();
     let down = [update(2, 1), vec![2], update(1, 7)].concat();
     for piece in [1, 2, 3, 5, 7, 13, 64, 1000, 5000] {
         let rig = framed().start();
@@ -309,7 +311,10 @@ async fn a_freeze_stops_input_but_not_the_picture() {
     exactly(&mut rig.target, 8).await;
     assert!(rig.registry.freeze(rig.id));
     assert_eq!(exactly(&mut rig.target, 8).await, key(false, 0x61), "released without any input");
-    rig.viewer.write_all(&binary(&[key(true, 0x62), pointer(1, 1), key(false, 0x62)].concat())).await.unwrap();
+    rig.viewer
+        .write_all(&binary(&[key(true, 0x62), pointer(1, 1), key(false, 0x62)].concat()))
+        .await
+        .unwrap();
     settle().await;
     rig.target.write_all(&update(1, 9)).await.unwrap();
     let seen = exactly(&mut rig.viewer, 4 + update(1, 9).len()).await;
@@ -573,8 +578,17 @@ async fn an_idle_session_holds_no_buffer_and_a_full_pool_stops_nobody() {
 #[test]
 fn a_session_is_small() {
     let relay = size_of::<Relay<crate::dial::TargetStream>>();
-    let all = relay + size_of::<Observer>() + size_of::<Ws>() + size_of::<Entry>() + size_of::<tokio::time::Sleep>();
-    println!("relay {relay}, observer {}, ws {}, entry {}", size_of::<Observer>(), size_of::<Ws>(), size_of::<Entry>());
+    let all = relay
+        + size_of::<Observer>()
+        + size_of::<Ws>()
+        + size_of::<Entry>()
+        + size_of::<tokio::time::Sleep>();
+    println!(
+        "relay {relay}, observer {}, ws {}, entry {}",
+        size_of::<Observer>(),
+        size_of::<Ws>(),
+        size_of::<Entry>()
+    );
     assert!(relay <= 1536, "{relay}");
     assert!(all <= 6144, "{all}");
 }
