@@ -52,7 +52,8 @@ async fn host(mut io: DuplexStream) -> io::Result<()> {
 /// The handshake of type None: the pipe ends inside this process.
 async fn greet(io: &mut DuplexStream, card: &TestCard) -> io::Result<Vec<u8>> {
     let offered = ServerTypes { none: true, ..ServerTypes::default() };
-    let mut handshake = ServerHandshake::new(ServerConfig { offered, ra2_key: None, ra2_password_only: false }, [0; 32]);
+    let mut handshake =
+        ServerHandshake::new(ServerConfig { offered, ra2_key: None, ra2_password_only: false }, [0; 32]);
     let mut held = Vec::new();
     let mut buffer = [0; 256];
     loop {
