@@ -1,6 +1,6 @@
 //! The server of rare security types: first foreign clients log in to it, then ours.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use model::target::{Credentials, Strength};
 use model::{Coded, Secret};
 use rfb::SecurityType;
@@ -8,8 +8,8 @@ use rfb::client::{ClientConfig, ClientHandshake, ClientResult};
 use rfb::handshake::{HandshakeError, Step};
 use rfb::records::{Opener, Sealer};
 use rfb::security::ra2::Ra2Key;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -44,6 +44,7 @@ define('document', nothing());
 define('navigator', { userAgent: 'node', platform: 'Linux', language: 'en' });
 define('Image', class {});
 define('ImageData', Picture);
+define('WebSocket', class {});
 define('MutationObserver', Observer);
 define('ResizeObserver', Observer);
 define('requestAnimationFrame', (f) => setTimeout(f, 0));
