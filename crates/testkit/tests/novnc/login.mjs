@@ -1,8 +1,8 @@
 // Logs in to a VNC server with noVNC's own code, without a browser.
 //
 // noVNC takes any channel that looks like a WebSocket; here it is a TCP socket. What it wants of a
-// page are objects that do nothing: no pixel is drawn, so the picture is read where noVNC hands its
-// rectangles over.
+// page are objects that do nothing: nothing is drawn, so the picture's first line is read where noVNC
+// hands it over.
 //
 // usage: node login.mjs NOVNC_DIRECTORY PORT USERNAME PASSWORD
 import net from 'node:net';
@@ -65,7 +65,7 @@ function tell(event, more = {}) {
 
 Display.prototype.blitImage = function (x, y, width, height, pixels, offset) {
     const [red, green, blue] = pixels.slice(offset, offset + 3);
-    tell('picture', { width, height, color: (red << 16) | (green << 8) | blue });
+    tell('picture', { width, color: (red << 16) | (green << 8) | blue });
     process.exit(0);
 };
 
