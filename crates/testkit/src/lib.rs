@@ -6,6 +6,7 @@
 pub mod pg;
 pub mod process;
 pub mod qemu;
+pub mod test_card;
 pub mod vnc;
 pub mod vncviewer;
 pub mod wait;
