@@ -2,4 +2,5 @@
 
 mod peers;
 mod security_server;
+mod test_card;
 mod viewer;
