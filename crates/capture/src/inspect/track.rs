@@ -1,15 +1,15 @@
 //! One connection on its way into a report: sniffed, unframed where it is a WebSocket, read as RFB.
 
 use super::report::{
-    AuthOutcome, EndCause, ErrorReport, InnerSecurity, Joined, PixelFormatReport, Reading, SessionReport, Size,
-    Transport,
+    AuthOutcome, EndCause, ErrorReport, InnerSecurity, Joined, PixelFormatReport, Reading, SessionReport,
+    Size, Transport,
 };
 use crate::flow::{Closed, End, FlowInfo, Interest, Side, Tracker};
 use crate::limits;
 use crate::sniff::{Guess, Sniffer};
 use crate::websocket::Unframer;
-use model::event::{ClipboardAction, Event, Origin, Sink};
 use model::Coded;
+use model::event::{ClipboardAction, Event, Origin, Sink};
 use rfb::passive::{AuthResult, PassiveSession, Progress};
 use rfb::{Misbehavior, PixelFormat};
 use std::collections::BTreeMap;
@@ -210,7 +210,9 @@ impl Facts {
 
 /// The report on a connection that is over, if it was RFB.
 pub(super) fn report(closed: Closed<SessionTracker>) -> Option<SessionReport> {
-    let SessionTracker { stage: Stage::Reading(session), transport, .. } = closed.tracker? else { return None };
+    let SessionTracker { stage: Stage::Reading(session), transport, .. } = closed.tracker? else {
+        return None;
+    };
     let info = closed.info;
     let (client, server) = match session.server {
         Side::Responder => (info.initiator, info.responder),
@@ -281,7 +283,11 @@ fn errors(rfb: &PassiveSession) -> Vec<ErrorReport> {
         _ => {}
     }
     let name = |from| if from == Origin::Viewer { "client" } else { "server" };
-    found.iter().take(limits::ERRORS).map(|(from, what)| ErrorReport { code: what.code(), from: name(*from) }).collect()
+    found
+        .iter()
+        .take(limits::ERRORS)
+        .map(|(from, what)| ErrorReport { code: what.code(), from: name(*from) })
+        .collect()
 }
 
 fn reading(progress: Progress) -> Reading {
