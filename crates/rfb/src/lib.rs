@@ -5,18 +5,30 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+pub mod client;
+pub mod handshake;
 pub mod encoding;
+pub mod decode;
+pub mod encode;
+pub mod encoding;
+pub mod framebuffer;
+pub mod handshake;
 pub mod limits;
 pub mod message;
 pub mod misbehavior;
 pub mod observer;
 pub mod passive;
 pub mod pixel_format;
+pub mod records;
+pub mod security;
 pub mod security_type;
+pub mod server;
 pub mod server_init;
 pub mod version;
 pub mod wire;
 
+pub use decode::Decoder;
+pub use framebuffer::Framebuffer;
 pub use misbehavior::Misbehavior;
 pub use observer::Observer;
 pub use pixel_format::PixelFormat;

@@ -18,6 +18,8 @@ pub const SCREENS: usize = 64;
 pub const FENCE: usize = 64;
 /// Width and height of the framebuffer; TigerVNC's bound.
 pub const DIMENSION: u16 = 16_384;
+/// Pixels of a screen that is decoded; 256 MiB. A screen that is only passed on costs nothing.
+pub const DECODED_PIXELS: usize = 1 << 26;
 /// Width and height of a cursor; servers send up to 512.
 pub const CURSOR: u16 = 1024;
 /// Clipboard text; libvncserver's bound. Policy may ask for less.
@@ -50,6 +52,12 @@ pub const RSA_BITS: u32 = 4096;
 pub const RSA_BITS_MIN: u32 = 1024;
 /// Key bytes of Apple DH; macOS sends 128.
 pub const DH_BYTES: usize = 512;
+/// Fewest key bytes of Apple DH; TigerVNC's bound.
+pub const DH_BYTES_MIN: usize = 128;
+/// Iterations of SCRAM; a second of work at most. Cyrus SASL uses 4,096 to 10,000.
+pub const SCRAM_ITERATIONS: u32 = 1_000_000;
+/// Fewest iterations of SCRAM [RFC 7677, 4]; fewer would help somebody who collects our answers.
+pub const SCRAM_ITERATIONS_MIN: u32 = 4096;
 /// One RA2 record's plaintext: the length field has 16 bits.
 pub const RECORD: usize = 65_535;
 /// A clipboard larger than [`CLIPBOARD`] is dropped whole, as a person may copy it by mistake; nobody

@@ -1,0 +1,94 @@
+//! Where a request comes from, decided once, before any route sees it.
+//!
+//! The connection tells its peer and whether it is TLS; headers of proxies are believed only from
+//! configured ones. Requests for host names that are not ours and writes from pages that are not
+//! ours end here.
+
+use crate::csp;
+use crate::error::Problem;
+use crate::state::Api;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use gateway::forwarded::{self, ForwardedHeaders};
+use gateway::origin::{OriginError, Sender};
+use model::Coded;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What the connection knows of itself; an extension of every request on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The other end, after a PROXY header.
+    pub address: SocketAddr,
+    /// Whether it came by TLS.
+    pub tls: bool,
+}
+
+/// What is known of a request's sender; an extension that routes may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// The client's address, after trusted headers.
+    pub client: SocketAddr,
+    /// Whether the client's side is encrypted.
+    pub secure: bool,
+    /// A page of ours, or a program.
+    pub sender: Sender,
+}
+
+/// Judges a request and dresses its answer.
+pub(crate) async fn arrive(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().copied();
+    let judged = peer
+        .ok_or_else(|| Problem::bad_request("the connection has no peer"))
+        .and_then(|p| judge(&api, p, &request));
+    let secure = judged.as_ref().is_ok_and(|a| a.secure);
+    let mut response = match judged {
+        Ok(arrival) => {
+            request.extensions_mut().insert(arrival);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    csp::secure(response.headers_mut(), secure);
+    response
+}
+
+fn judge(api: &Api, peer: Peer, request: &Request) -> Result<Arrival, Problem> {
+    let headers = request.headers();
+    let all = |name: &str| headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect::<Vec<_>>();
+    let (for_, proto, host) = (all("x-forwarded-for"), all("x-forwarded-proto"), all("x-forwarded-host"));
+    let told = ForwardedHeaders { forwarded_for: &for_, proto: &proto, host: &host };
+    let client = forwarded::client(peer.address.ip(), &told, &api.trusted_proxies);
+    let secure = client.secure.unwrap_or(peer.tls);
+    let named = client.host.or_else(|| text(headers, header::HOST));
+    let places = &api.places;
+    places.check_host(named).map_err(refused)?;
+    let sender = match places.check_origin(text(headers, header::ORIGIN), secure) {
+        Ok(sender) => sender,
+        // A page elsewhere may link here; it may neither write nor open a socket.
+        Err(_) if is_harmless(request) => Sender::Program,
+        Err(error) => return Err(refused(error)),
+    };
+    let port = if client.address == peer.address.ip() { peer.address.port() } else { 0 };
+    Ok(Arrival { client: SocketAddr::new(client.address, port), secure, sender })
+}
+
+/// Reads only: the answer stays unreadable for the page that asked.
+fn is_harmless(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && !request.headers().contains_key(header::UPGRADE)
+}
+
+fn refused(error: OriginError) -> Problem {
+    let status = match error {
+        OriginError::Host => StatusCode::MISDIRECTED_REQUEST,
+        _ => StatusCode::FORBIDDEN,
+    };
+    Problem::new(status, error.code(), error.to_string())
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|v| v.to_str().ok())
+}

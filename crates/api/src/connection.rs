@@ -1,0 +1,47 @@
+//! One HTTP connection: hyper with our own accept loop in front and the data plane behind.
+//!
+//! After an upgrade the concrete transport is handed to the gateway, and nothing of HTTP stays in
+//! memory: that is what keeps an idle console cheap.
+
+use crate::arrival::Peer;
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use gateway::transport::Transport;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// A client that sends its headers more slowly than this is not one of ours.
+const HEADERS: Duration = Duration::from_secs(10);
+/// Requests are small; a header block above this is refused by hyper with 431.
+const HEADER_BYTES: usize = 16 * 1024;
+
+/// Serves requests on a connection until it ends, upgrades, or `stop` asks for an orderly end.
+pub async fn serve(router: Router, io: Transport, peer: Peer, stop: CancellationToken) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request)
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .max_buf_size(HEADER_BYTES)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "An HTTP connection ended early");
+    }
+}

@@ -1,0 +1,211 @@
+//! Sessions: those that ran and those that run, and what an administrator does about them.
+
+use crate::error::{Problem, ProblemBody};
+use crate::state::Api;
+use crate::unavailable;
+use crate::who::Admin;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use gateway::SessionSnapshot;
+use gateway::registry::Stage;
+use model::session::{Counters, EndReason, Ingress};
+use model::{Coded, Policy, SessionId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use store::{PageRequest, SessionFilter, SessionRecord, SessionStatus};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// A session, with document E's names.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Session {
+    id: Uuid,
+    target_id: Option<Uuid>,
+    target_name: String,
+    /// For whom.
+    subject: String,
+    /// `websocket` or `native`.
+    ingress: &'static str,
+    client_ip: String,
+    client_port: u16,
+    start_time: DateTime<Utc>,
+    end_time: Option<DateTime<Utc>>,
+    /// `active`, `terminated` or `blocked`.
+    status: &'static str,
+    /// `connecting`, `live`, `awaiting_resume`; only while it runs here.
+    stage: Option<&'static str>,
+    /// Whether input is stopped.
+    frozen: bool,
+    view_only: bool,
+    /// Stable code of why it ended.
+    end_reason: Option<String>,
+    /// A more exact code, where there is one.
+    end_code: Option<String>,
+    /// Megabytes, both directions.
+    data_transferred: f64,
+    user_agent: Option<String>,
+    width: Option<u16>,
+    height: Option<u16>,
+    /// Viewer's round trip in milliseconds.
+    round_trip_ms: Option<f64>,
+    /// What it moved so far.
+    #[schema(value_type = Object)]
+    counters: Counters,
+}
+
+/// A page of sessions, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionPage {
+    sessions: Vec<Session>,
+    total: u64,
+    /// Counted from 1.
+    page: u64,
+    /// Hand it back as `cursor` for the next page.
+    next: Option<String>,
+}
+
+/// Which sessions.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct Wish {
+    /// At most 1,000; 100 by default.
+    limit: Option<u32>,
+    /// `active`, `terminated` or `blocked`.
+    status: Option<String>,
+    /// From an earlier page.
+    cursor: Option<String>,
+}
+
+/// Sessions, newest first.
+#[utoipa::path(get, path = "/api/sessions", tag = "sessions", params(Wish),
+    responses((status = 200, body = SessionPage), (status = 400, body = ProblemBody)))]
+pub(crate) async fn list(
+    State(api): State<Arc<Api>>,
+    _admin: Admin,
+    Query(wish): Query<Wish>,
+) -> Result<Json<SessionPage>, Problem> {
+    let status = match wish.status.as_deref() {
+        None => None,
+        Some("active") => Some(SessionStatus::Active),
+        Some("terminated") => Some(SessionStatus::Terminated),
+        Some("blocked") => Some(SessionStatus::Blocked),
+        Some(_) => return Err(Problem::bad_request("status is active, terminated or blocked")),
+    };
+    let after = wish.cursor.map(|c| c.parse()).transpose();
+    let after = after.map_err(|_| Problem::bad_request("cursor is not one that an earlier page gave"))?;
+    let filter = SessionFilter { status, ..SessionFilter::default() };
+    let request = PageRequest { limit: wish.limit.unwrap_or(100).clamp(1, 1000), after };
+    let sessions = api.store.sessions();
+    let total = sessions.count(&filter).await.map_err(|e| unavailable(&e))?;
+    let page = sessions.list(&filter, request).await.map_err(|e| unavailable(&e))?;
+    let items = page.items.into_iter().map(|record| show_session(&api, record)).collect();
+    Ok(Json(SessionPage { sessions: items, total, page: 1, next: page.next.map(|c| c.to_string()) }))
+}
+
+/// One session.
+#[utoipa::path(get, path = "/api/sessions/{id}", tag = "sessions", params(("id" = Uuid, Path)),
+    responses((status = 200, body = Session), (status = 404, body = ProblemBody)))]
+pub(crate) async fn show(
+    State(api): State<Arc<Api>>,
+    _admin: Admin,
+    Path(id): Path<SessionId>,
+) -> Result<Json<Session>, Problem> {
+    let record = api.store.sessions().find(id).await.map_err(|e| unavailable(&e))?;
+    record.map(|r| Json(show_session(&api, r))).ok_or_else(|| Problem::not_found("session"))
+}
+
+/// Ends a session within 50 ms.
+#[utoipa::path(post, path = "/api/sessions/{id}/kill", tag = "sessions", params(("id" = Uuid, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn kill(
+    State(api): State<Arc<Api>>,
+    admin: Admin,
+    Path(id): Path<SessionId>,
+) -> Result<StatusCode, Problem> {
+    tracing::info!(session = %id, by = %admin.subject, "A session is ended");
+    done(api.gateway.registry().kill(id, EndReason::Killed))
+}
+
+/// Stops a session's input; the picture goes on.
+#[utoipa::path(post, path = "/api/sessions/{id}/freeze", tag = "sessions", params(("id" = Uuid, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn freeze(
+    State(api): State<Arc<Api>>,
+    _admin: Admin,
+    Path(id): Path<SessionId>,
+) -> Result<StatusCode, Problem> {
+    done(api.gateway.registry().freeze(id))
+}
+
+/// Lets a session's input pass again.
+#[utoipa::path(post, path = "/api/sessions/{id}/thaw", tag = "sessions", params(("id" = Uuid, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn thaw(
+    State(api): State<Arc<Api>>,
+    _admin: Admin,
+    Path(id): Path<SessionId>,
+) -> Result<StatusCode, Problem> {
+    done(api.gateway.registry().thaw(id))
+}
+
+/// Replaces a session's rules while it runs.
+#[utoipa::path(post, path = "/api/sessions/{id}/policy", tag = "sessions", params(("id" = Uuid, Path)),
+    request_body(content = Object, description = "view_only, clipboard_to_target, clipboard_to_viewer, files, power, resize, audio, max_duration, max_idle, max_bytes_per_second"),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn policy(
+    State(api): State<Arc<Api>>,
+    _admin: Admin,
+    Path(id): Path<SessionId>,
+    Json(policy): Json<Policy>,
+) -> Result<StatusCode, Problem> {
+    done(api.gateway.registry().set_policy(id, policy))
+}
+
+fn done(found: bool) -> Result<StatusCode, Problem> {
+    if found { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("session that runs")) }
+}
+
+fn show_session(api: &Api, record: SessionRecord) -> Session {
+    let now = api.gateway.registry().snapshot(record.id);
+    let policy = now.as_ref().map_or(&record.policy, |s| &s.policy);
+    Session {
+        id: record.id.0,
+        target_id: record.target.map(|t| t.0),
+        ingress: match record.ingress {
+            Ingress::WebSocket => "websocket",
+            Ingress::Native => "native",
+        },
+        client_ip: record.client_ip.to_string(),
+        client_port: record.client_port,
+        start_time: record.start_time,
+        end_time: record.end_time,
+        status: record.status.column(),
+        stage: now.as_ref().map(stage),
+        frozen: policy.frozen,
+        view_only: policy.view_only,
+        end_reason: record.end_reason.map(|r| r.code().to_owned()),
+        end_code: record.end_code,
+        data_transferred: now.as_ref().map_or(record.data_transferred, megabytes),
+        user_agent: record.user_agent,
+        width: now.as_ref().map(|s| s.width),
+        height: now.as_ref().map(|s| s.height),
+        round_trip_ms: now.as_ref().and_then(|s| s.round_trip).map(|d| d.as_secs_f64() * 1000.0),
+        counters: now.as_ref().map_or(record.counters, |s| s.counters),
+        target_name: record.target_name,
+        subject: record.subject,
+    }
+}
+
+fn stage(snapshot: &SessionSnapshot) -> &'static str {
+    match snapshot.stage {
+        Stage::Connecting => "connecting",
+        Stage::Live => "live",
+        Stage::AwaitingResume => "awaiting_resume",
+    }
+}
+
+fn megabytes(snapshot: &SessionSnapshot) -> f64 {
+    let bytes = snapshot.counters.viewer_bytes + snapshot.counters.target_bytes;
+    (bytes as f64 / 1e6 * 100.0).round() / 100.0
+}

@@ -1,0 +1,291 @@
+//! Targets: list, register, test, remove.
+
+use crate::error::{Problem, ProblemBody};
+use crate::state::Api;
+use crate::unavailable;
+use crate::who::Admin;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use gateway::Endpoint;
+use model::target::{Address, Credentials, Identity, Security, Strength};
+use model::{Coded, Secret, TargetId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use store::{AddTargetError, NewTarget, TargetRecord};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A target, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Target {
+    id: Uuid,
+    /// Permanent small number.
+    number: u32,
+    name: String,
+    /// `host:port`, `unix:/path` or `testcard`.
+    address: String,
+    /// `tcp`, `unix` or `test_card`.
+    kind: &'static str,
+    security: TargetSecurity,
+    /// Whether a password is stored.
+    has_password: bool,
+    /// Sessions that run now.
+    active_sessions: usize,
+    created_at: DateTime<Utc>,
+}
+
+/// What a target's entry allows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TargetSecurity {
+    /// `open`, `authenticated`, `encrypted_anonymous`, `encrypted_verified`.
+    floor: String,
+    /// `verify`, `pinned`, `first_use`.
+    identity: &'static str,
+    /// SHA-256 of the pinned certificate or key.
+    pin: Option<String>,
+    anonymous_tls: bool,
+    /// Strongest way seen so far.
+    seen: Option<String>,
+}
+
+/// All targets.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Targets {
+    targets: Vec<Target>,
+    total: usize,
+}
+
+/// All targets, by number.
+#[utoipa::path(get, path = "/api/targets", tag = "targets", responses((status = 200, body = Targets), (status = 401, body = ProblemBody)))]
+pub(crate) async fn list(State(api): State<Arc<Api>>, _admin: Admin) -> Result<Json<Targets>, Problem> {
+    let records = api.store.targets().list().await.map_err(|e| unavailable(&e))?;
+    let targets: Vec<_> = records.into_iter().map(|record| show_target(&api, record)).collect();
+    let total = targets.len();
+    Ok(Json(Targets { targets, total }))
+}
+
+/// One target.
+#[utoipa::path(get, path = "/api/targets/{id}", tag = "targets", params(("id" = String, Path, description = "id or number")),
+    responses((status = 200, body = Target), (status = 404, body = ProblemBody)))]
+pub(crate) async fn show(
+    State(api): State<Arc<Api>>,
+    _admin: Admin,
+    Path(id): Path<String>,
+) -> Result<Json<Target>, Problem> {
+    let record = find(&api, &id).await?;
+    Ok(Json(show_target(&api, record)))
+}
+
+/// A target to register.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddTarget {
+    name: String,
+    /// Where it listens.
+    address: AddAddress,
+    #[serde(default)]
+    username: Option<String>,
+    /// Stays at the server, sealed.
+    #[serde(default)]
+    password: Option<String>,
+    /// Weakest way that may be used.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "authenticated")]
+    floor: Strength,
+    /// SHA-256 of the certificate or RA2 key that must be shown, lower-case hex.
+    #[serde(default)]
+    pin: Option<String>,
+    /// Accept and pin the first certificate or key, shown by *test connection*.
+    #[serde(default)]
+    first_use: bool,
+    /// Allow TLS without a certificate.
+    #[serde(default)]
+    anonymous_tls: bool,
+}
+
+/// Where a target listens.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddAddress {
+    /// Host name or address.
+    host: String,
+    /// TCP port.
+    port: u16,
+}
+
+/// Registers a target.
+#[utoipa::path(post, path = "/api/targets", tag = "targets", request_body = AddTarget,
+    responses((status = 201, body = Target), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(crate) async fn add(
+    State(api): State<Arc<Api>>,
+    admin: Admin,
+    Json(wish): Json<AddTarget>,
+) -> Result<(StatusCode, Json<Target>), Problem> {
+    let id = TargetId(Uuid::now_v7());
+    let identity = match (wish.pin, wish.first_use) {
+        (Some(pin), _) => Identity::Pinned(pin),
+        (None, true) => Identity::FirstUse,
+        (None, false) => Identity::Verify,
+    };
+    let security =
+        Security { floor: wish.floor, identity, anonymous_tls: wish.anonymous_tls, ..Security::default() };
+    let password = wish.password.filter(|p| !p.is_empty()).map(Secret::new);
+    let sealed_secret = password.map(|p| seal_password(&api.sealer, id, &p));
+    let new = NewTarget {
+        id,
+        name: wish.name,
+        address: Address::Tcp { host: wish.address.host, port: wish.address.port },
+        security,
+        username: wish.username.filter(|u| !u.is_empty()),
+        sealed_secret,
+    };
+    let record = api.store.targets().add(new, Utc::now()).await.map_err(|e| not_added(&e))?;
+    tracing::info!(target = %record.id, by = %admin.subject, "A target was registered");
+    Ok((StatusCode::CREATED, Json(show_target(&api, record))))
+}
+
+/// Removes a target; its sessions end.
+#[utoipa::path(delete, path = "/api/targets/{id}", tag = "targets", params(("id" = String, Path, description = "id or number")),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn remove(
+    State(api): State<Arc<Api>>,
+    admin: Admin,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let record = find(&api, &id).await?;
+    api.store.targets().remove(record.id).await.map_err(|e| unavailable(&e))?;
+    api.gateway.registry().kill_where(model::session::EndReason::Killed, |s| s.target == record.id);
+    tracing::info!(target = %record.id, by = %admin.subject, "A target was removed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a test connection found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Tested {
+    /// Version line, security type and size, in words.
+    summary: String,
+    /// How strong the way is.
+    strength: String,
+    /// Fingerprint of the certificate or key that was shown.
+    identity: Option<String>,
+    width: u16,
+    height: u16,
+    desktop_name: String,
+}
+
+/// Connects, logs in, leaves; pins the identity where the entry says *first use*.
+#[utoipa::path(post, path = "/api/targets/{id}/test", tag = "targets", params(("id" = String, Path, description = "id or number")),
+    responses((status = 200, body = Tested), (status = 502, body = ProblemBody, description = "the target cannot be used; the code says why")))]
+pub(crate) async fn test(
+    State(api): State<Arc<Api>>,
+    _admin: Admin,
+    Path(id): Path<String>,
+) -> Result<Json<Tested>, Problem> {
+    let record = find(&api, &id).await?;
+    let endpoint = endpoint(&api.sealer, record);
+    match api.gateway.test_connection(&endpoint).await {
+        Ok(report) => Ok(Json(Tested {
+            summary: report.summary(),
+            strength: words(report.strength),
+            identity: report.identity,
+            width: report.width,
+            height: report.height,
+            desktop_name: report.desktop_name,
+        })),
+        Err(error) => Err(Problem::new(StatusCode::BAD_GATEWAY, error.code(), error.to_string())),
+    }
+}
+
+/// The target that `id` names: its id, or its permanent number.
+pub(crate) async fn find(api: &Api, id: &str) -> Result<TargetRecord, Problem> {
+    let targets = api.store.targets();
+    let found = match (id.parse::<u32>(), id.parse::<TargetId>()) {
+        (Ok(number), _) => targets.find_by_number(number).await,
+        (_, Ok(id)) => targets.find(id).await,
+        _ => Ok(None),
+    };
+    found.map_err(|e| unavailable(&e))?.ok_or_else(|| Problem::not_found("target"))
+}
+
+/// A target with its secret opened, for the gateway alone.
+pub fn endpoint(sealer: &auth::seal::Sealer, record: TargetRecord) -> Endpoint {
+    let password = record.sealed_secret.as_ref().and_then(|sealed| open_password(sealer, record.id, sealed));
+    Endpoint {
+        id: record.id,
+        name: record.name,
+        address: record.address,
+        security: record.security,
+        credentials: Credentials { username: record.username, password },
+    }
+}
+
+fn show_target(api: &Api, record: TargetRecord) -> Target {
+    let active_sessions = api.gateway.registry().list().iter().filter(|s| s.target == record.id).count();
+    let (identity, pin) = match record.security.identity {
+        Identity::Verify => ("verify", None),
+        Identity::FirstUse => ("first_use", None),
+        Identity::Pinned(pin) => ("pinned", Some(pin)),
+    };
+    let kind = match record.address {
+        Address::Tcp { .. } => "tcp",
+        Address::Unix { .. } => "unix",
+        Address::TestCard => "test_card",
+    };
+    Target {
+        id: record.id.0,
+        number: record.number,
+        name: record.name,
+        address: record.address.to_string(),
+        kind,
+        security: TargetSecurity {
+            floor: words(record.security.floor),
+            identity,
+            pin,
+            anonymous_tls: record.security.anonymous_tls,
+            seen: record.security.seen.map(words),
+        },
+        has_password: record.sealed_secret.is_some(),
+        active_sessions,
+        created_at: record.created_at,
+    }
+}
+
+fn words(strength: Strength) -> String {
+    match strength {
+        Strength::Open => "open",
+        Strength::Authenticated => "authenticated",
+        Strength::EncryptedAnonymous => "encrypted_anonymous",
+        Strength::EncryptedVerified => "encrypted_verified",
+    }
+    .to_owned()
+}
+
+fn not_added(error: &AddTargetError) -> Problem {
+    let status = match error {
+        AddTargetError::NameTaken => StatusCode::CONFLICT,
+        AddTargetError::NameInvalid => StatusCode::UNPROCESSABLE_ENTITY,
+        AddTargetError::Store(error) => return unavailable(error),
+    };
+    Problem::new(status, error.code(), error.to_string())
+}
+
+/// Seals a target's password; bound to its row, so that it cannot be moved to another.
+pub fn seal_password(sealer: &auth::seal::Sealer, target: TargetId, password: &Secret) -> store::Sealed {
+    store::Sealed(sealer.seal(&place(target), password))
+}
+
+fn open_password(sealer: &auth::seal::Sealer, target: TargetId, sealed: &store::Sealed) -> Option<Secret> {
+    match sealer.open(&place(target), &sealed.0) {
+        Ok(secret) => Some(secret),
+        Err(error) => {
+            tracing::error!(%error, %target, "A target's password cannot be opened with this key");
+            None
+        }
+    }
+}
+
+fn place(target: TargetId) -> auth::seal::Place<'static> {
+    auth::seal::Place { table: "targets", row: target.0.into_bytes(), column: "secret" }
+}

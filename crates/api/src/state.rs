@@ -1,0 +1,42 @@
+//! What the routes share.
+
+use crate::live::Hub;
+use gateway::Gateway;
+use gateway::forwarded::TrustedProxies;
+use gateway::origin::Places;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::Store;
+
+/// What the routes share. Made once, by `app`.
+pub struct Api {
+    /// Rows.
+    pub store: Store,
+    /// The data plane.
+    pub gateway: Arc<Gateway>,
+    /// Live events.
+    pub hub: Arc<Hub>,
+    /// Connections of resumed sessions.
+    pub attachments: Arc<crate::attachments::Attachments>,
+    /// Secrets at rest.
+    pub sealer: Arc<auth::seal::Sealer>,
+    /// Guessing is slowed down by address.
+    pub throttle: Arc<crate::guard::Guard>,
+    /// Whose headers are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// How figures are rendered.
+    pub metrics: PrometheusHandle,
+    /// Who may read figures from elsewhere than loopback.
+    pub metrics_token: Option<model::Secret>,
+    /// How long a new ticket lives.
+    pub ticket_lifetime: Duration,
+    /// This installation.
+    pub node: model::NodeId,
+    /// This run.
+    pub boot: model::BootId,
+    /// When this run began.
+    pub started: Instant,
+    /// The host names that are ours.
+    pub places: Places,
+}

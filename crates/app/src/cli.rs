@@ -1,0 +1,174 @@
+//! The command line. What each command does lives in a module of its own.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The guarded entrance to every remote screen.
+#[derive(Parser, Debug)]
+#[command(name = "gatehouse", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where configuration and data are.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Common {
+    /// Configuration file; without it ./gatehouse.toml, then the data directory's, if there is one
+    #[arg(long, global = true, value_name = "FILE", env = "GATEHOUSE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Data directory: database, keys, certificates
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Runs the gateway
+    Serve(Serve),
+    /// Opens one console without any set-up
+    Quick(Quick),
+    /// Registers, lists and removes targets
+    #[command(subcommand)]
+    Target(TargetCommand),
+    /// Makes a ticket: browser link, native address and a .vnc file for one session
+    Ticket(Ticket),
+    /// Administration from the machine itself
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Reads a packet file and reports every VNC session in it
+    Inspect(Inspect),
+    /// Writes a session's protocol skeleton from a packet file: no keys, text or pixels
+    Trace(Trace),
+    /// Checks ports, database, certificate, clock and targets, and says what to do
+    Doctor,
+    /// Checks the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Prints the OpenAPI document
+    Openapi,
+}
+
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct Serve {
+    /// Adds a demo desktop and the built-in test card as targets
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Web address (default 127.0.0.1:5000; port 0 takes a free one)
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Address for native viewers (default 127.0.0.1:5900)
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) native: Option<SocketAddr>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Quick {
+    /// vnc://[user@]host:port; a password in it works, but others on the machine can see it
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// File with the password; - reads standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Only look
+    #[arg(long)]
+    pub(crate) view_only: bool,
+    /// Web address (default 127.0.0.1:0, a free port)
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Opens a door for native viewers as well
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) native: Option<SocketAddr>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum TargetCommand {
+    /// Registers a VNC server
+    Add(TargetAdd),
+    /// Lists the targets
+    List,
+    /// Removes a target
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TargetAdd {
+    /// Its name, as people see it
+    pub(crate) name: String,
+    /// vnc://[user@]host:port, vnc+unix:///path or testcard:
+    pub(crate) url: String,
+    /// File with the password; - reads standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Weakest way that may be used: open, authenticated, encrypted-anonymous, encrypted-verified
+    #[arg(long, value_name = "STRENGTH", default_value = "open")]
+    pub(crate) floor: String,
+    /// Accepts exactly the certificate or RA2 key with this SHA-256
+    #[arg(long, value_name = "SHA256", conflicts_with = "first_use")]
+    pub(crate) pin: Option<String>,
+    /// Accepts and pins the first certificate or RA2 key seen
+    #[arg(long)]
+    pub(crate) first_use: bool,
+    /// Allows TLS without a certificate
+    #[arg(long)]
+    pub(crate) anonymous_tls: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Ticket {
+    /// The target's name
+    pub(crate) name: String,
+    /// Only look
+    #[arg(long)]
+    pub(crate) view_only: bool,
+    /// Minutes until the ticket must have been used
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    pub(crate) minutes: u32,
+    /// Writes a .vnc file for native viewers here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vnc_file: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum AdminCommand {
+    /// Makes a new one-time link for the administrator
+    Link,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// pcap or pcapng; - reads standard input
+    pub(crate) file: PathBuf,
+    /// JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Trace {
+    /// pcap or pcapng
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigCommand {
+    /// Says whether it is valid, and where each value came from
+    Check,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,336 @@
+//! `gatehouse.toml` and `GATEHOUSE_*`: one typed configuration, checked with the line and the reason.
+
+use anyhow::{Context, Result, anyhow, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Database, keys and certificates; by default the user's data directory.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) web: Web,
+    pub(crate) native: Native,
+    pub(crate) database: Database,
+    pub(crate) sessions: Sessions,
+    pub(crate) metrics: Metrics,
+    pub(crate) log: Log,
+}
+
+/// The web address and who may speak through it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Web {
+    pub(crate) listen: SocketAddr,
+    /// The address that people type, when it is not the one we listen on.
+    pub(crate) external_url: Option<String>,
+    /// Further host names under which requests are answered.
+    pub(crate) hosts: Vec<String>,
+    pub(crate) tls: Tls,
+    /// Addresses or networks of proxies whose forwarding headers are believed.
+    pub(crate) trusted_proxies: Vec<String>,
+    /// Connections must begin with a PROXY header (from a trusted proxy).
+    pub(crate) proxy_protocol: bool,
+}
+
+/// Where TLS comes from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Tls {
+    pub(crate) mode: TlsMode,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TlsMode {
+    /// Plain on loopback, the own certificate elsewhere.
+    #[default]
+    Auto,
+    /// Plain HTTP; for loopback or behind a proxy.
+    Off,
+    /// The certificate made at first run.
+    Own,
+    /// `certificate` and `key`, read again when they change.
+    Files,
+}
+
+/// The door for native viewers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Native {
+    pub(crate) enabled: bool,
+    pub(crate) listen: SocketAddr,
+    /// Offers VncAuth (8 characters, in clear) for tickets.
+    pub(crate) vnc_auth: bool,
+    /// Offers RA2-256.
+    pub(crate) ra2: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Database {
+    /// `sqlite:PATH` or `postgres://…`; by default SQLite in the data directory.
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Sessions {
+    /// Minutes in which a ticket must be used.
+    pub(crate) expires_minutes: u32,
+    /// Seconds in which a lost viewer may come back.
+    pub(crate) resume_seconds: u32,
+    /// Seconds that a stop waits for sessions.
+    pub(crate) drain_seconds: u32,
+    pub(crate) max_sessions: usize,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Metrics {
+    /// Lets `/metrics` be read from elsewhere than loopback, by bearer token in this file.
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    /// error, warn, info, debug, trace, or a filter such as `info,gateway=debug`.
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            data: None,
+            web: Web::default(),
+            native: Native::default(),
+            database: Database::default(),
+            sessions: Sessions::default(),
+            metrics: Metrics::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Web {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000),
+            external_url: None,
+            hosts: Vec::new(),
+            tls: Tls::default(),
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+        }
+    }
+}
+
+impl Default for Native {
+    fn default() -> Self {
+        Native {
+            enabled: true,
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5900),
+            vnc_auth: false,
+            ra2: true,
+        }
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Sessions { expires_minutes: 15, resume_seconds: 30, drain_seconds: 10, max_sessions: 10_000 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// A configuration with the places that it came from.
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) file: Option<PathBuf>,
+    figment: Figment,
+}
+
+impl Loaded {
+    /// `key = value  (source)` for every value that is set.
+    pub(crate) fn provenance(&self) -> Result<Vec<String>> {
+        let value = toml::Value::try_from(&self.config).context("the configuration cannot be shown")?;
+        let mut lines = Vec::new();
+        flatten("", &value, &mut |key, shown| {
+            let source = self.figment.find_metadata(key).map_or("default".to_owned(), |m| match &m.source {
+                Some(source) => source.to_string(),
+                None => m.name.to_string(),
+            });
+            let source = if source.starts_with("code ") || source.contains(".rs") { "default".to_owned() } else { source };
+            lines.push(format!("{key} = {shown}  ({source})"));
+        });
+        Ok(lines)
+    }
+}
+
+/// Reads defaults, then the file, then the environment (`GATEHOUSE_WEB__LISTEN`).
+pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
+    let file = match file {
+        Some(path) => Some(path.to_path_buf()),
+        None => [Some(PathBuf::from("gatehouse.toml")), data.map(|d| d.join("gatehouse.toml"))]
+            .into_iter()
+            .flatten()
+            .find(|p| p.is_file()),
+    };
+    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    if let Some(path) = &file {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        // Parsed alone first: the toml crate names line and column, figment only the key.
+        toml::from_str::<Config>(&text).map_err(|e| anyhow!("{}: {e}", path.display()))?;
+        figment = figment.merge(Toml::file_exact(path));
+    }
+    let environment = Env::prefixed("GATEHOUSE_")
+        .ignore(&["CONFIG", "SECRET_KEY", "TEST_BINARY", "TEST_PG", "SCREENS", "DATA", "E2E_URL", "E2E_LINK"])
+        .split("__");
+    figment = figment.merge(environment);
+    if let Some(data) = data.map(Path::to_path_buf).or_else(|| std::env::var_os("GATEHOUSE_DATA").map(PathBuf::from)) {
+        figment = figment.merge(("data", data));
+    }
+    let config: Config = figment.extract().map_err(|e| anyhow!("the configuration is not valid: {e}"))?;
+    check(&config)?;
+    Ok(Loaded { config, file, figment })
+}
+
+/// What types cannot say.
+fn check(config: &Config) -> Result<()> {
+    let tls = &config.web.tls;
+    if tls.mode == TlsMode::Files && (tls.certificate.is_none() || tls.key.is_none()) {
+        bail!("web.tls.mode is \"files\", so web.tls.certificate and web.tls.key must name PEM files");
+    }
+    if config.web.tls.mode == TlsMode::Off && !config.web.listen.ip().is_loopback() && config.web.trusted_proxies.is_empty() {
+        bail!("web.tls.mode is \"off\" on {}: name the proxy in web.trusted_proxies, or use \"own\"", config.web.listen);
+    }
+    if config.web.proxy_protocol && config.web.trusted_proxies.is_empty() {
+        bail!("web.proxy_protocol needs web.trusted_proxies: whose headers may be believed?");
+    }
+    if let Some(url) = &config.web.external_url
+        && !(url.starts_with("https://") || url.starts_with("http://"))
+    {
+        bail!("web.external_url must start with https:// or http://, not {url:?}");
+    }
+    if !(1..=1440).contains(&config.sessions.expires_minutes) {
+        bail!("sessions.expires_minutes must be from 1 to 1440");
+    }
+    Ok(())
+}
+
+impl Config {
+    /// Whether the web address speaks TLS.
+    pub(crate) fn web_is_tls(&self) -> bool {
+        match self.web.tls.mode {
+            TlsMode::Off => false,
+            TlsMode::Auto => !self.web.listen.ip().is_loopback(),
+            TlsMode::Own | TlsMode::Files => true,
+        }
+    }
+
+    /// The data directory in force.
+    pub(crate) fn data_dir(&self) -> Result<PathBuf> {
+        if let Some(dir) = &self.data {
+            return Ok(dir.clone());
+        }
+        let home = std::env::var_os("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".local/share")));
+        match home {
+            Some(dir) => Ok(dir.join("gatehouse")),
+            None => bail!("no home directory: say where the data goes with --data DIR"),
+        }
+    }
+}
+
+fn flatten(prefix: &str, value: &toml::Value, each: &mut impl FnMut(&str, String)) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten(&path, value, each);
+            }
+        }
+        other => each(prefix, redact(prefix, other)),
+    }
+}
+
+/// A database URL may carry a password.
+fn redact(key: &str, value: &toml::Value) -> String {
+    match (key, value.as_str().and_then(|text| text.split_once("://"))) {
+        ("database.url", Some((scheme, rest))) => match rest.rsplit_once('@') {
+            Some((_, host)) => format!("\"{scheme}://…@{host}\""),
+            None => value.to_string(),
+        },
+        _ => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &str) -> Result<Loaded> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gatehouse.toml");
+        std::fs::write(&file, text).unwrap();
+        load(Some(&file), None)
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        let loaded = load_text("").unwrap();
+        assert_eq!(loaded.config.web.listen.to_string(), "127.0.0.1:5000");
+        assert!(!loaded.config.web_is_tls());
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line() {
+        let error = load_text("[web]\nlisten = \"127.0.0.1:5000\"\nlisen = 3\n").err().unwrap().to_string();
+        assert!(error.contains("line 3") && error.contains("lisen"), "{error}");
+        let error = load_text("[sessions]\nexpires_minutes = \"soon\"\n").err().unwrap().to_string();
+        assert!(error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (text, word) in [
+            ("[web.tls]\nmode = \"files\"", "certificate"),
+            ("[web]\nlisten = \"0.0.0.0:80\"\ntls.mode = \"off\"", "trusted_proxies"),
+            ("[web]\nproxy_protocol = true", "trusted_proxies"),
+            ("[web]\nexternal_url = \"gate.example\"", "https://"),
+            ("[sessions]\nexpires_minutes = 0", "1440"),
+        ] {
+            let error = load_text(text).err().unwrap().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_database_password_is_not_shown() {
+        let loaded = load_text("[database]\nurl = \"postgres://gate:hunter2@db/gatehouse\"").unwrap();
+        let shown = loaded.provenance().unwrap().join("\n");
+        assert!(shown.contains("@db/gatehouse") && !shown.contains("hunter2"), "{shown}");
+    }
+}

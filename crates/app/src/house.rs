@@ -1,0 +1,69 @@
+//! What every command needs: configuration, data directory, store and keys, opened once.
+
+use crate::cli::Common;
+use crate::config::{self, Config};
+use anyhow::{Context, Result};
+use auth::seal::Sealer;
+use model::{NodeId, TargetId};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::{DatabaseUrl, Options, Store};
+use uuid::Uuid;
+
+/// The house with its doors still closed.
+pub(crate) struct House {
+    pub(crate) config: Config,
+    pub(crate) data: PathBuf,
+    pub(crate) store: Store,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) node: NodeId,
+}
+
+impl House {
+    /// Opens it; makes the data directory, keys and tables on first use.
+    pub(crate) async fn open(common: &Common) -> Result<House> {
+        let loaded = config::load(common.config.as_deref(), common.data.as_deref())?;
+        House::with(loaded.config).await
+    }
+
+    /// Opens it with a configuration at hand.
+    pub(crate) async fn with(config: Config) -> Result<House> {
+        let data = config.data_dir()?;
+        make_private(&data)?;
+        let url = match &config.database.url {
+            Some(url) => url.parse().context("database.url")?,
+            None => DatabaseUrl::file(data.join("gatehouse.db")),
+        };
+        let store = Store::open(&url, Options::default()).await.context("the database cannot be opened")?;
+        let node = store::node_id_in(&data, NodeId(Uuid::now_v7()))?;
+        let sealer = Arc::new(Sealer::open(&data).context("the key for stored secrets cannot be used")?);
+        Ok(House { config, data, store, sealer, node })
+    }
+
+    /// The target of this name.
+    pub(crate) async fn target(&self, name: &str) -> Result<store::TargetRecord> {
+        let found = self.store.targets().find_by_name(name).await?;
+        found.with_context(|| format!("no target is called {name:?}; `gatehouse target list` shows them"))
+    }
+}
+
+/// A fresh id for a target.
+pub(crate) fn fresh_target() -> TargetId {
+    TargetId(Uuid::now_v7())
+}
+
+/// A directory that only its owner may enter.
+fn make_private(dir: &Path) -> Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make the data directory {}", dir.display()))?;
+    let mode = dir.metadata()?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("{} may be read by others and cannot be closed", dir.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! The gateway's ports over store, auth and live events: the only place where these rooms meet.
+//!
+//! Every consequence is recorded before it is announced.
+
+use api::attachments::Attachments;
+use api::live::Hub;
+use auth::seal::Sealer;
+use auth::token::Token;
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use gateway::port::{
+    Changed, Doorkeeper, EndpointError, Endpoints, Journal, JournalError, NativeClaim, Refusal, Seen, SessionChange,
+    SessionEnd, SessionStart,
+};
+use gateway::{Endpoint, SessionSpec};
+use model::session::Ingress;
+use model::target::Identity;
+use model::{BootId, Coded, NodeId, SessionId, TargetId};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+use store::{NewSession, Store, StoreError, TakeError, TakeTicket, TokenHash};
+use uuid::Uuid;
+
+/// Looks targets up in the store and opens their sealed secrets.
+pub(crate) struct StoredEndpoints {
+    pub(crate) store: Store,
+    pub(crate) sealer: Arc<Sealer>,
+}
+
+impl Endpoints for StoredEndpoints {
+    fn resolve(&self, target: TargetId) -> BoxFuture<'_, Result<Endpoint, EndpointError>> {
+        async move {
+            match self.store.targets().find(target).await {
+                Ok(Some(record)) => Ok(api::endpoint(&self.sealer, record)),
+                Ok(None) => Err(EndpointError::NotFound),
+                Err(error) => {
+                    tracing::error!(%error, %target, "A target's entry could not be read");
+                    Err(EndpointError::Unavailable)
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn remember(&self, target: TargetId, seen: Seen) -> BoxFuture<'_, ()> {
+        async move {
+            let edit = move |mut security: model::target::Security| {
+                security.seen = security.seen.max(Some(seen.strength));
+                if let (true, Some(identity), Identity::FirstUse) = (seen.may_pin, &seen.identity, &security.identity) {
+                    security.identity = Identity::Pinned(identity.clone());
+                }
+                security
+            };
+            if let Err(error) = self.store.targets().update_security(target, edit, Utc::now()).await {
+                tracing::error!(%error, %target, "What was seen of a target could not be stored");
+            }
+        }
+        .boxed()
+    }
+}
+
+/// Lets native viewers in by ticket.
+pub(crate) struct TicketDoor {
+    pub(crate) store: Store,
+    pub(crate) guard: Arc<api::guard::Guard>,
+}
+
+impl Doorkeeper for TicketDoor {
+    fn admit(&self, source: SocketAddr) -> Result<(), Refusal> {
+        self.guard.attempt(source.ip()).map(drop).map_err(|_| Refusal::Throttled)
+    }
+
+    fn judge(&self, source: SocketAddr, claim: NativeClaim) -> BoxFuture<'_, Result<SessionSpec, Refusal>> {
+        async move {
+            let attempt = self.guard.attempt(source.ip()).map_err(|_| Refusal::Throttled)?;
+            let NativeClaim::Plain { password, .. } = claim else {
+                attempt.failed();
+                return Err(Refusal::WrongCredentials);
+            };
+            let Ok(token) = Token::parse(password.expose().trim()) else {
+                attempt.failed();
+                return Err(Refusal::WrongCredentials);
+            };
+            let session = SessionId(Uuid::now_v7());
+            let token_hash = TokenHash(*token.hash().as_bytes());
+            let wish = TakeTicket { token_hash, session, taken_by: source, resume_hash: None };
+            match self.store.tickets().take(wish, Utc::now()).await {
+                Ok(taken) => {
+                    attempt.succeeded();
+                    Ok(SessionSpec {
+                        session,
+                        target: taken.target,
+                        policy: taken.policy,
+                        ingress: Ingress::Native,
+                        viewer: source,
+                        user_agent: None,
+                        subject: taken.subject,
+                        resume: None,
+                    })
+                }
+                Err(TakeError::Used { .. } | TakeError::Expired { .. }) => {
+                    attempt.failed();
+                    Err(Refusal::TicketSpent)
+                }
+                Err(TakeError::Store(error)) => {
+                    tracing::error!(%error, "A ticket could not be judged");
+                    Err(Refusal::Unavailable)
+                }
+                Err(_) => {
+                    attempt.failed();
+                    Err(Refusal::WrongCredentials)
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+/// Writes sessions into the store, then tells the live pages.
+pub(crate) struct StoredJournal {
+    pub(crate) store: Store,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) attachments: Arc<Attachments>,
+    pub(crate) node: NodeId,
+    pub(crate) boot: BootId,
+}
+
+impl Journal for StoredJournal {
+    fn started(&self, start: &SessionStart) -> BoxFuture<'_, Result<(), JournalError>> {
+        let start = start.clone();
+        async move {
+            let at = DateTime::<Utc>::from(start.at);
+            // A session that came back has its row already.
+            let came_back = start.resumed || self.attachments.of(start.spec.session) > 0;
+            if !came_back {
+                self.store.sessions().start(self.row(&start, at)).await.map_err(|e| not_written(&e))?;
+            }
+            let kind = if came_back { "vnc_session_changed" } else { "vnc_session_started" };
+            let payload = json!({
+                "session_id": start.spec.session,
+                "target_id": start.spec.target,
+                "target_name": start.target_name,
+                "subject": start.spec.subject,
+                "client_ip": start.spec.viewer.ip(),
+                "ingress": start.spec.ingress,
+                "width": start.width,
+                "height": start.height,
+                "resumed": came_back,
+            });
+            self.hub.publish(kind, at, payload);
+            metrics::counter!("gatehouse_sessions_started_total").increment(1);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn changed(&self, change: &SessionChange) -> BoxFuture<'_, ()> {
+        let change = change.clone();
+        async move {
+            let at = DateTime::<Utc>::from(change.at);
+            let policy = match &change.what {
+                Changed::Policy(policy) => Some(policy.clone()),
+                _ => None,
+            };
+            let row = store::SessionChange { policy, counters: Some(change.counters), ..Default::default() };
+            if let Err(error) = self.store.sessions().change(change.session, row, at).await {
+                tracing::error!(%error, session = %change.session, "A session's change could not be stored");
+            }
+            let what = match &change.what {
+                Changed::Policy(policy) => json!({ "policy": policy }),
+                Changed::Size { width, height } => json!({ "width": width, "height": height }),
+                Changed::AwaitingResume { window } => json!({ "awaiting_resume_s": window.as_secs() }),
+                Changed::Resumed { viewer } => json!({ "resumed_from": viewer.ip() }),
+                _ => json!({}),
+            };
+            self.hub.publish("vnc_session_changed", at, json!({ "session_id": change.session, "changed": what }));
+        }
+        .boxed()
+    }
+
+    fn ended(&self, end: &SessionEnd) -> BoxFuture<'_, ()> {
+        let end = end.clone();
+        async move {
+            let at = DateTime::<Utc>::from(end.at);
+            let row = store::SessionEnd {
+                id: end.session,
+                attachment: self.attachments.forget(end.session),
+                reason: end.reason,
+                code: end.detail.map(str::to_owned),
+                blocked: false,
+                counters: end.counters,
+                ended_at: at,
+            };
+            if let Err(error) = self.store.sessions().end(row).await {
+                tracing::error!(%error, session = %end.session, "A session's end could not be stored");
+            }
+            metrics::counter!("gatehouse_sessions_ended_total", "reason" => end.reason.code()).increment(1);
+            metrics::counter!("gatehouse_bytes_total", "from" => "viewer").increment(end.counters.viewer_bytes);
+            metrics::counter!("gatehouse_bytes_total", "from" => "target").increment(end.counters.target_bytes);
+            let payload = json!({
+                "session_id": end.session,
+                "target_id": end.target,
+                "reason": end.reason.code(),
+                "code": end.detail,
+                "duration_s": end.duration.as_secs_f64(),
+                "bytes": end.counters.viewer_bytes + end.counters.target_bytes,
+            });
+            self.hub.publish("vnc_session_ended", at, payload);
+        }
+        .boxed()
+    }
+}
+
+impl StoredJournal {
+    fn row(&self, start: &SessionStart, started_at: DateTime<Utc>) -> NewSession {
+        let longest = start.spec.policy.max_duration;
+        NewSession {
+            id: start.spec.session,
+            target: start.spec.target,
+            target_name: start.target_name.clone(),
+            subject: start.spec.subject.clone(),
+            protocol: "vnc",
+            ingress: start.spec.ingress,
+            viewer: start.spec.viewer,
+            server: None,
+            auth_method: rfb::SecurityType(start.security_type.into()).name().map(str::to_owned),
+            user_agent: start.spec.user_agent.clone(),
+            policy: start.spec.policy.clone(),
+            token_hash: None,
+            expires_at: longest.map(|longest| DateTime::<Utc>::from(SystemTime::from(started_at) + longest)),
+            node: self.node,
+            boot: self.boot,
+            started_at,
+        }
+    }
+}
+
+fn not_written(error: &StoreError) -> JournalError {
+    tracing::error!(%error, code = error.code(), "A session could not be written down and is not opened");
+    JournalError
+}

@@ -1,0 +1,195 @@
+//! Native viewers: TigerVNC's as it comes, and our own client for the types that it lacks.
+
+use crate::support::{Door, certificate, context, endpoint, with_identity, with_password};
+use gateway::dial::{DialError, Dialed, Purpose, dial};
+use gateway::listener::{Listener, ListenerOptions};
+use gateway::native::{Admitted, Native, NativeOptions, open_ra2_key};
+use gateway::tls::{Certificates, Source, own, server};
+use model::Coded;
+use model::target::Identity;
+use rfb::SecurityType;
+use rfb::security_type::Subtype;
+use rfb::server::{ServerTypes, server_init_bytes};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use testkit::vncviewer::VncViewer;
+use testkit::wait;
+use testkit::xvnc::{Xvnc, XvncOptions};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// A native listener in front of one target.
+struct Ingress {
+    address: SocketAddr,
+    door: Arc<Door>,
+    files: own::Files,
+    fingerprint: String,
+    ra2: String,
+    _directory: tempfile::TempDir,
+    _stop: DropGuard,
+}
+
+async fn ingress(door: Arc<Door>, target: SocketAddr, change: impl FnOnce(&mut NativeOptions)) -> Ingress {
+    let directory = tempfile::tempdir().unwrap();
+    let (files, fingerprint) = certificate(directory.path());
+    let source = Source::Files { certificate: files.leaf.clone(), key: files.leaf_key.clone() };
+    let certificates = Certificates::open(source, SystemTime::now()).unwrap();
+    let key = open_ra2_key(&directory.path().join("ra2.key")).unwrap();
+    let ra2 = key.public().identity().sha256;
+    let mut options = NativeOptions::new(server::native(&certificates).unwrap(), Some(key));
+    change(&mut options);
+    let native = Native::new(Arc::clone(&door) as _, options, Arc::new(Semaphore::new(1)));
+    let listener = Listener::bind(ListenerOptions::new(([127, 0, 0, 1], 0).into())).unwrap();
+    let address = listener.local_addr();
+    let stop = CancellationToken::new();
+    tokio::spawn(listener.run(stop.clone(), move |accepted| {
+        Arc::clone(&native).serve(accepted, move |admitted| attach(admitted, target))
+    }));
+    Ingress { address, door, files, fingerprint, ra2, _directory: directory, _stop: stop.drop_guard() }
+}
+
+/// The shortest possible session: ServerInit, then bytes both ways.
+async fn attach(admitted: Admitted, target: SocketAddr) {
+    let Admitted { mut transport, leftover, .. } = admitted;
+    let Dialed { mut stream, leftover: early, init, .. } =
+        dial(&endpoint(target), &context(), Purpose::Console).await.unwrap();
+    transport.write_all(&server_init_bytes(&init)).await.unwrap();
+    transport.write_all(&early).await.unwrap();
+    transport.flush().await.unwrap();
+    stream.write_all(&leftover).await.unwrap();
+    let _ = tokio::io::copy_bidirectional(&mut transport, &mut stream).await;
+}
+
+async fn desktop() -> Xvnc {
+    Xvnc::start(XvncOptions::default()).await.unwrap()
+}
+
+/// Our own client through the ingress, as if it were a target.
+async fn enter(ingress: &Ingress, ticket: &str, change: impl FnOnce(&mut gateway::Endpoint)) -> Result<Dialed, DialError> {
+    let mut target = with_password(endpoint(ingress.address), ticket);
+    target.credentials.username = Some("anybody".to_owned());
+    change(&mut target);
+    dial(&target, &context(), Purpose::Console).await
+}
+
+fn only(change: impl FnOnce(&mut ServerTypes)) -> impl FnOnce(&mut NativeOptions) {
+    move |options| {
+        options.offered = ServerTypes::default();
+        change(&mut options.offered);
+    }
+}
+
+async fn viewer(ingress: &Ingress, types: &str, ticket: &str) -> VncViewer {
+    let server = format!("127.0.0.1::{}", ingress.address.port());
+    let authority = format!("-X509CA={}", ingress.files.authority.display());
+    let types = format!("-SecurityTypes={types}");
+    VncViewer::start(&server, Some(ticket), Some(("", ticket)), &[&types, &authority]).await.unwrap()
+}
+
+#[tokio::test]
+async fn tigervnc_comes_in_with_its_ticket_over_x509_plain() {
+    let desktop = desktop().await;
+    let ingress = ingress(Door::new("ticket-1"), desktop.address(), |_| {}).await;
+    let viewer = viewer(&ingress, "X509Plain", "ticket-1").await;
+    viewer.child().line("the session", |l| l.contains("Using pixel format").then_some(())).await.unwrap();
+    let judged = ingress.door.judged.lock().unwrap().clone();
+    assert_eq!(judged.len(), 1);
+    assert_eq!(judged[0].1, "right");
+    assert!(!viewer.child().output().contains("error"), "{}", viewer.child().output());
+}
+
+#[tokio::test]
+async fn tigervnc_with_a_wrong_ticket_stays_outside() {
+    let desktop = desktop().await;
+    let ingress = ingress(Door::new("ticket-1"), desktop.address(), |_| {}).await;
+    let viewer = viewer(&ingress, "X509Plain", "ticket-2").await;
+    viewer.child().exit(wait::LIMIT).await.unwrap();
+    assert!(!viewer.child().output().contains("Using pixel format"));
+    let judged: Vec<_> = ingress.door.judged.lock().unwrap().iter().map(|(_, found)| *found).collect();
+    assert_eq!(judged, ["wrong"]);
+}
+
+#[tokio::test]
+async fn tigervnc_with_the_weak_types_where_they_are_switched_on() {
+    let desktop = desktop().await;
+    let cases: [(&str, fn(&mut ServerTypes)); 2] = [
+        ("TLSPlain", |types| types.vencrypt_tls_plain = true),
+        ("VncAuth", |types| types.vnc_auth = true),
+    ];
+    for (types, switch_on) in cases {
+        let ingress = ingress(Door::new("ticket-1"), desktop.address(), only(switch_on)).await;
+        let viewer = viewer(&ingress, types, "ticket-1").await;
+        viewer.child().line("the session", |l| l.contains("Using pixel format").then_some(())).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn our_client_takes_every_type_and_sees_the_pinned_identity() {
+    let desktop = desktop().await;
+    let cases: [(fn(&mut ServerTypes), SecurityType, Option<Subtype>); 5] = [
+        (|t| t.vencrypt_x509_plain = true, SecurityType::VENCRYPT, Some(Subtype::X509_PLAIN)),
+        (|t| t.vencrypt_tls_plain = true, SecurityType::VENCRYPT, Some(Subtype::TLS_PLAIN)),
+        (|t| t.ra2_256 = true, SecurityType::RA2_256, None),
+        (|t| t.ra2ne_256 = true, SecurityType::RA2NE_256, None),
+        (|t| t.vnc_auth = true, SecurityType::VNC_AUTH, None),
+    ];
+    for (switch_on, security_type, subtype) in cases {
+        let ingress = ingress(Door::new("ticket-1"), desktop.address(), only(switch_on)).await;
+        let is_ra2 = matches!(security_type, SecurityType::RA2_256 | SecurityType::RA2NE_256);
+        let pin = if is_ra2 { ingress.ra2.clone() } else { ingress.fingerprint.clone() };
+        let enter = |ticket: &'static str| {
+            let pin = pin.clone();
+            enter(&ingress, ticket, |target| {
+                target.security.anonymous_tls = true;
+                *target = with_identity(target.clone(), Identity::Pinned(pin));
+            })
+        };
+        let refused = enter("ticket-2").await.unwrap_err();
+        assert_eq!(refused.code(), "target.wrong_password", "{security_type:?}");
+        assert!(refused.to_string().contains("the password or the ticket is wrong"), "{refused}");
+        let mut dialed = enter("ticket-1").await.unwrap();
+        assert_eq!((dialed.result.security_type, dialed.result.subtype), (security_type, subtype));
+        crate::support::first_update(&mut dialed).await;
+        // the ticket is spent
+        assert_eq!(enter("ticket-1").await.unwrap_err().code(), "target.wrong_password");
+    }
+}
+
+#[tokio::test]
+async fn an_ra2_key_that_is_not_the_pinned_one_is_refused() {
+    let desktop = desktop().await;
+    let ingress = ingress(Door::new("ticket-1"), desktop.address(), only(|t| t.ra2_256 = true)).await;
+    for (identity, code) in [
+        (Identity::Pinned("11".repeat(32)), "target.tls_mismatch"),
+        (Identity::Verify, "target.identity_unknown"),
+        (Identity::FirstUse, "target.identity_unknown"),
+    ] {
+        let refused = enter(&ingress, "ticket-1", |t| t.security.identity = identity.clone()).await;
+        assert_eq!(refused.unwrap_err().code(), code, "{identity:?}");
+    }
+    let tested = enter(&ingress, "ticket-1", |t| {
+        t.security.identity = Identity::FirstUse;
+        t.security.pin_on_console = true;
+    });
+    let tested = tested.await.unwrap();
+    assert!(tested.first_use);
+    assert_eq!(tested.identity, Some(ingress.ra2.clone()));
+}
+
+#[tokio::test]
+async fn a_banned_source_is_not_greeted_and_a_silent_one_is_let_go() {
+    let door = Arc::new(Door { banned: true, ticket: Default::default(), judged: Default::default() });
+    let ingress_banned = ingress(door, ([127, 0, 0, 1], 1).into(), |_| {}).await;
+    let patience = |options: &mut NativeOptions| options.handshake = Duration::from_millis(100);
+    let ingress_silent = ingress(Door::new("ticket-1"), ([127, 0, 0, 1], 1).into(), patience).await;
+    for (ingress, greeting) in [(ingress_banned, ""), (ingress_silent, "RFB 003.008\n")] {
+        let mut stream = tokio::net::TcpStream::connect(ingress.address).await.unwrap();
+        let mut heard = Vec::new();
+        let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut heard);
+        tokio::time::timeout(wait::LIMIT, read).await.unwrap().unwrap();
+        assert_eq!(String::from_utf8_lossy(&heard), greeting);
+        assert!(ingress.door.judged.lock().unwrap().is_empty());
+    }
+}

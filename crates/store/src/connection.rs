@@ -1,0 +1,237 @@
+//! Connections: one that writes, some that read, and bounded waits for both.
+//!
+//! SQLite gets WAL, so that readers never wait for the writer, and `synchronous=FULL`, so that a commit is on
+//! the disk when it is acknowledged. A pool whose connection hangs (a cable cut, not a refusal) is thrown away and
+//! made anew: waiting for TCP to give up would take a quarter of an hour.
+
+use crate::url::Place;
+use crate::writer::WorkFuture;
+use crate::{DatabaseUrl, OpenError, Options, StoreError};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, SqlxPostgresConnector,
+    SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+};
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A connection that reads needs no statement cache larger than our number of queries.
+const STATEMENTS: usize = 64;
+/// Idle readers are closed after so long; the writer stays.
+const READER_IDLE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Database {
+    writer: Renewable,
+    readers: Renewable,
+    wait: Duration,
+    dialect: &'static str,
+}
+
+impl Database {
+    pub(crate) async fn connect(url: &DatabaseUrl, options: &Options) -> Result<Database, OpenError> {
+        let failed = |error: sqlx::Error| {
+            OpenError::connecting(url.to_string(), DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+        };
+        match &url.0 {
+            Place::Memory => Database::memory(options).map_err(failed),
+            Place::File(path) => Database::file(path, options).await.map_err(failed),
+            Place::Postgres(postgres) => Database::postgres(postgres, options).await.map_err(failed),
+        }
+    }
+
+    fn memory(options: &Options) -> Result<Database, sqlx::Error> {
+        let connect: SqliteConnectOptions = "sqlite::memory:".parse()?;
+        // INVARIANT: one connection that never ends, for the data ends with it.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(options.wait)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(connect.disable_statement_logging());
+        let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
+        Ok(Database {
+            writer: Renewable::fixed(connection.clone()),
+            readers: Renewable::fixed(connection),
+            wait: options.wait,
+            dialect: "sqlite",
+        })
+    }
+
+    async fn file(path: &Path, options: &Options) -> Result<Database, sqlx::Error> {
+        if let Some(directory) = path.parent() {
+            tokio::fs::create_dir_all(directory).await.map_err(sqlx::Error::Io)?;
+        }
+        let connect = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(options.wait / 2)
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        let pool = sqlite_pool(1, options).idle_timeout(None);
+        let writer = {
+            let connect = connect.clone();
+            move || pool.clone().connect_lazy_with(connect.clone())
+        };
+        // The writer comes first: it makes the file and sets WAL, which readers then find.
+        drop(writer().acquire().await?);
+        let readers = sqlite_pool(options.readers.max(1), options)
+            .idle_timeout(READER_IDLE)
+            .connect_lazy_with(connect.create_if_missing(false).pragma("query_only", "ON"));
+        Ok(Database {
+            writer: Renewable::new(move || sqlite(writer())),
+            readers: Renewable::fixed(sqlite(readers)),
+            wait: options.wait,
+            dialect: "sqlite",
+        })
+    }
+
+    async fn postgres(connect: &PgConnectOptions, options: &Options) -> Result<Database, sqlx::Error> {
+        let connect = connect
+            .clone()
+            .application_name("gatehouse")
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        let pool = move |connections: u32, wait: Duration| {
+            let connect = connect.clone();
+            move || postgres_pool(connections, wait).connect_lazy_with(connect.clone())
+        };
+        let writer = pool(1, options.wait);
+        drop(writer().acquire().await?);
+        Ok(Database {
+            writer: Renewable::new(move || postgres(writer())),
+            readers: Renewable::new({
+                let readers = pool(options.readers.max(1), options.wait);
+                move || postgres(readers())
+            }),
+            wait: options.wait,
+            dialect: "postgresql",
+        })
+    }
+
+    pub(crate) fn dialect(&self) -> &'static str {
+        self.dialect
+    }
+
+    pub(crate) fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// Runs a read within the wait.
+    pub(crate) async fn read<T>(
+        &self,
+        work: impl for<'a> FnOnce(&'a DatabaseConnection) -> WorkFuture<'a, T> + Send,
+    ) -> Result<T, StoreError> {
+        let lease = self.readers.lease();
+        match tokio::time::timeout(self.wait, work(&lease.connection)).await {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => {
+                self.readers.renew(lease.generation);
+                Err(StoreError::Unavailable(None))
+            }
+        }
+    }
+
+    /// Opens a transaction on the writing connection. SQLite takes the write lock at once: a transaction that
+    /// begins as a reader would fail instead of waiting when another process wrote in between.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let lease = self.writer.lease();
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        lease.connection.begin_with_options(options).await
+    }
+
+    /// After a write that never came back, or left its connection in doubt.
+    pub(crate) fn renew_writer(&self) {
+        self.writer.renew(self.writer.lease().generation);
+    }
+
+    pub(crate) async fn close(&self) {
+        // A hanging connection must not keep the program from stopping; dropping it is as good.
+        for pool in [&self.readers, &self.writer] {
+            let _ = tokio::time::timeout(self.wait, pool.lease().connection.close_by_ref()).await;
+        }
+    }
+}
+
+fn sqlite_pool(connections: u32, options: &Options) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(options.wait)
+        .max_lifetime(None)
+        // A file handle does not go away like a socket does.
+        .test_before_acquire(false)
+}
+
+fn postgres_pool(connections: u32, wait: Duration) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(wait)
+        .idle_timeout(READER_IDLE)
+        .after_connect(move |connection, _| {
+            // Set by statement and not at start-up, because connection poolers refuse unknown start-up options.
+            // A server-wide `synchronous_commit = off` would make an acknowledgment a promise nobody keeps.
+            let settings = format!(
+                "SET statement_timeout = {}; SET synchronous_commit = on; SET timezone = 'UTC'",
+                wait.as_millis()
+            );
+            Box::pin(async move {
+                sqlx::Executor::execute(connection, sqlx::AssertSqlSafe(settings)).await.map(|_| ())
+            })
+        })
+}
+
+fn sqlite(pool: SqlitePool) -> DatabaseConnection {
+    SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)
+}
+
+fn postgres(pool: PgPool) -> DatabaseConnection {
+    SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
+}
+
+/// A pool that can be replaced by a fresh one while callers hold the old.
+struct Renewable {
+    make: Option<Box<dyn Fn() -> DatabaseConnection + Send + Sync>>,
+    current: Mutex<Lease>,
+}
+
+#[derive(Clone)]
+struct Lease {
+    generation: u64,
+    connection: DatabaseConnection,
+}
+
+impl Renewable {
+    fn new(make: impl Fn() -> DatabaseConnection + Send + Sync + 'static) -> Self {
+        let connection = make();
+        Renewable { make: Some(Box::new(make)), current: Mutex::new(Lease { generation: 0, connection }) }
+    }
+
+    fn fixed(connection: DatabaseConnection) -> Self {
+        Renewable { make: None, current: Mutex::new(Lease { generation: 0, connection }) }
+    }
+
+    fn lease(&self) -> Lease {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// `seen` is the generation that hung, so that many callers who saw it renew once.
+    fn renew(&self, seen: u64) {
+        let Some(make) = &self.make else { return };
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.generation == seen {
+            *current = Lease { generation: seen.wrapping_add(1), connection: make() };
+            tracing::warn!("A connection to the database is given up and made anew");
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! The one writer: changes queue here and are committed in groups, so that many of them share one flush of the
+//! disk, and each caller is told only after its own change is durable.
+//!
+//! A group runs in one transaction. If a change fails, the group is rolled back and run again with a savepoint
+//! around each change, so that only the failing one fails; the common case pays for no savepoints. A change
+//! whose caller has given up before it ran is left out.
+//!
+//! INVARIANT: an `Ok` is sent after `COMMIT` returned, never before.
+
+use crate::connection::Database;
+use crate::error::Fault;
+use crate::{Options, StoreError};
+use sea_orm::{DatabaseTransaction, DbErr, TransactionTrait};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// What a piece of database work answers.
+pub(crate) type WorkFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, DbErr>> + Send + 'a>>;
+
+pub(crate) struct WriterHandle {
+    queue: mpsc::Sender<Request>,
+    wait: Duration,
+}
+
+enum Request {
+    Change(Box<dyn Change>),
+    Close(oneshot::Sender<()>),
+}
+
+impl WriterHandle {
+    pub(crate) fn start(database: Arc<Database>, options: &Options) -> Self {
+        let (queue, requests) = mpsc::channel(options.queue.max(1));
+        let writer = Writer {
+            database,
+            requests,
+            group: options.group.max(1),
+            linger: options.linger,
+            in_company: false,
+        };
+        tokio::spawn(writer.run());
+        WriterHandle { queue, wait: options.wait }
+    }
+
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl for<'a> Fn(&'a DatabaseTransaction) -> WorkFuture<'a, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let deadline = Instant::now() + self.wait;
+        let (reply, answer) = oneshot::channel();
+        let change = Request::Change(Box::new(Pending { work, outcome: None, reply }));
+        match timeout_at(deadline, self.queue.send(change)).await {
+            Err(_) => return Err(StoreError::Overloaded),
+            Ok(Err(_closed)) => return Err(StoreError::Unavailable(None)),
+            Ok(Ok(())) => {}
+        }
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(StoreError::Unavailable(None)),
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.queue.send(Request::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+struct Writer {
+    database: Arc<Database>,
+    requests: mpsc::Receiver<Request>,
+    group: usize,
+    linger: Duration,
+    /// Whether the last group held more than one change: then waiting for the next ones pays.
+    in_company: bool,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        while let Some(first) = self.requests.recv().await {
+            let (group, close) = self.gather(first).await;
+            self.in_company = group.len() > 1;
+            self.commit(group).await;
+            if let Some(done) = close {
+                self.requests.close();
+                let _ = done.send(());
+            }
+        }
+    }
+
+    async fn gather(&mut self, first: Request) -> (Vec<Box<dyn Change>>, Option<oneshot::Sender<()>>) {
+        let deadline = Instant::now() + self.linger;
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Close(done) => return (group, Some(done)),
+                Request::Change(change) if change.is_abandoned() => {}
+                Request::Change(change) => group.push(change),
+            }
+            if group.len() >= self.group {
+                break;
+            }
+            next = match self.requests.try_recv() {
+                Ok(request) => Some(request),
+                Err(_) if self.in_company => timeout_at(deadline, self.requests.recv()).await.ok().flatten(),
+                Err(_) => None,
+            };
+        }
+        (group, None)
+    }
+
+    async fn commit(&self, mut group: Vec<Box<dyn Change>>) {
+        if group.is_empty() {
+            return;
+        }
+        let outcome = match timeout(self.database.wait(), self.attempt(&mut group)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(failure)) => {
+                if failure.tainted {
+                    self.database.renew_writer();
+                }
+                Err(StoreError::from(failure.error))
+            }
+            Err(_) => {
+                self.database.renew_writer();
+                Err(StoreError::Unavailable(None))
+            }
+        };
+        if let Err(error) = &outcome {
+            tracing::warn!(error = %error, changes = group.len(), "Changes could not be committed");
+        }
+        for change in group {
+            change.settle(outcome.clone());
+        }
+    }
+
+    async fn attempt(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
+        match self.together(group).await {
+            Err(failure) if group.len() > 1 && failure.is_of_one_change() => self.apart(group).await,
+            outcome => outcome,
+        }
+    }
+
+    /// All or nothing.
+    async fn together(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
+        let transaction = self.database.begin().await.map_err(Failure::clean)?;
+        for change in group {
+            if let Err(error) = change.run(&transaction).await {
+                let tainted = transaction.rollback().await.is_err();
+                return Err(Failure { error, tainted });
+            }
+        }
+        transaction.commit().await.map_err(Failure::tainted)
+    }
+
+    /// Each for itself; a failing change keeps its error for its own caller.
+    async fn apart(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
+        let transaction = self.database.begin().await.map_err(Failure::clean)?;
+        for change in group {
+            let savepoint = transaction.begin().await.map_err(Failure::tainted)?;
+            match change.run(&savepoint).await {
+                Ok(()) => savepoint.commit().await.map_err(Failure::tainted)?,
+                Err(error) if savepoint.rollback().await.is_err() => return Err(Failure::tainted(error)),
+                Err(error) => change.fail(error),
+            }
+        }
+        transaction.commit().await.map_err(Failure::tainted)
+    }
+}
+
+/// A transaction that failed.
+struct Failure {
+    error: DbErr,
+    /// Whether the connection may be left inside a transaction or out of step with it: a full disk makes SQLite end
+    /// the transaction by itself, the driver then still counts it as open. Such a connection is not used again.
+    tainted: bool,
+}
+
+impl Failure {
+    fn clean(error: DbErr) -> Self {
+        Failure { error, tainted: false }
+    }
+
+    fn tainted(error: DbErr) -> Self {
+        Failure { error, tainted: true }
+    }
+
+    /// Whether the other changes of the group may well succeed.
+    fn is_of_one_change(&self) -> bool {
+        !self.tainted && Fault::of(&self.error) != Fault::Connection
+    }
+}
+
+/// One queued change, its type erased.
+trait Change: Send {
+    fn run<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> WorkFuture<'a, ()>;
+    fn fail(&mut self, error: DbErr);
+    fn is_abandoned(&self) -> bool;
+    /// Tells the caller: its own failure first, else what became of the group.
+    fn settle(self: Box<Self>, group: Result<(), StoreError>);
+}
+
+struct Pending<T, W> {
+    work: W,
+    outcome: Option<Result<T, DbErr>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, W> Change for Pending<T, W>
+where
+    T: Send,
+    W: for<'a> Fn(&'a DatabaseTransaction) -> WorkFuture<'a, T> + Send,
+{
+    fn run<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> WorkFuture<'a, ()> {
+        self.outcome = None;
+        let work = (self.work)(transaction);
+        let outcome = &mut self.outcome;
+        Box::pin(async move {
+            *outcome = Some(Ok(work.await?));
+            Ok(())
+        })
+    }
+
+    fn fail(&mut self, error: DbErr) {
+        self.outcome = Some(Err(error));
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn settle(self: Box<Self>, group: Result<(), StoreError>) {
+        let answer = match (group, self.outcome) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(outcome)) => outcome.map_err(StoreError::from),
+            (Ok(()), None) => Err(StoreError::Unavailable(None)),
+        };
+        // The caller may have stopped waiting.
+        let _ = self.reply.send(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DatabaseUrl, Store};
+    use chrono::{DateTime, Utc};
+    use model::Coded;
+    use sea_orm::{ConnectionTrait, Statement};
+
+    async fn on_file(options: Options) -> (Store, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::file(directory.path().join("g.db")), options).await.unwrap();
+        (store, directory)
+    }
+
+    /// Runs SQL on the writing connection, outside any group's meaning.
+    async fn writer_says(store: &Store, sql: &'static str) -> i64 {
+        let ask = store.write(move |tx| {
+            let statement = Statement::from_string(tx.get_database_backend(), sql);
+            Box::pin(async move {
+                let row = tx.query_one_raw(statement).await?;
+                row.map_or(Ok(-1), |row| row.try_get_by_index(0))
+            })
+        });
+        ask.await.unwrap()
+    }
+
+    fn noon() -> DateTime<Utc> {
+        "2026-11-20T12:00:00Z".parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn commits_are_flushed_to_the_disk() {
+        let (store, _directory) = on_file(Options::default()).await;
+        assert_eq!(writer_says(&store, "PRAGMA synchronous").await, 2, "FULL");
+        assert_eq!(writer_says(&store, "PRAGMA foreign_keys").await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_coded_and_passes() {
+        let (store, _directory) = on_file(Options::default()).await;
+        let pages = writer_says(&store, "PRAGMA page_count").await;
+        writer_says(&store, "PRAGMA max_page_count = 1").await;
+        let value = "x".repeat(1 << 20);
+        let full = store.settings().put("big", &value, noon()).await.unwrap_err();
+        assert_eq!(full.code(), "store.disk_full");
+        assert!(writer_says(&store, "PRAGMA page_count").await <= pages);
+        // What is there can still be read, and with room again it can be written.
+        assert_eq!(store.settings().find("big").await.unwrap(), None);
+        writer_says(&store, "PRAGMA max_page_count = 1000000").await;
+        store.settings().put("big", &value, noon()).await.unwrap();
+        assert_eq!(store.settings().find("big").await.unwrap(), Some(value));
+    }
+
+    #[tokio::test]
+    async fn a_database_that_may_not_be_written_is_coded() {
+        let (store, _directory) = on_file(Options::default()).await;
+        writer_says(&store, "PRAGMA query_only = 1").await;
+        let refused = store.settings().put("a", "b", noon()).await.unwrap_err();
+        assert_eq!(refused.code(), "store.read_only");
+        // Readers are always so: a write that missed the writer would be an error and not a second writer.
+        let stray = store
+            .read(|db| Box::pin(db.execute_unprepared("DELETE FROM settings")))
+            .await
+            .map(|done| done.rows_affected());
+        assert_eq!(stray.unwrap_err().code(), "store.read_only");
+    }
+
+    #[tokio::test]
+    async fn more_than_the_queue_holds_waits_and_is_then_refused() {
+        let options = Options { queue: 1, group: 1, wait: Duration::from_millis(300), ..Options::default() };
+        let (store, directory) = on_file(options).await;
+        // Somebody else holds the lock, so nothing is committed meanwhile.
+        use sqlx::ConnectOptions;
+        let mut lock = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(directory.path().join("g.db"))
+            .connect()
+            .await
+            .unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+        let tasks: Vec<_> = (0..20)
+            .map(|n| {
+                let settings = store.settings();
+                tokio::spawn(async move { settings.put(&format!("{n}"), "x", noon()).await })
+            })
+            .collect();
+        let mut overloaded = 0;
+        for task in tasks {
+            match task.await.unwrap().unwrap_err().code() {
+                "store.overloaded" => overloaded += 1,
+                code => assert_eq!(code, "store.unavailable"),
+            }
+        }
+        assert!(overloaded > 0);
+        sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+        // Changes whose callers gave up are not made behind their backs.
+        store.settings().put("after", "x", noon()).await.unwrap();
+        let mut made = 0;
+        for n in 0..20 {
+            made += usize::from(store.settings().find(&n.to_string()).await.unwrap().is_some());
+        }
+        assert!(made <= 2, "{made} changes of callers who had given up");
+    }
+}

@@ -1,0 +1,74 @@
+/** What the end of a WebSocket means: a code to tell, and whether trying again makes sense. */
+import { isCode, type Failure } from '../failure';
+
+/** Close codes of the server, 4000 to 4011, and the end reasons they stand for. */
+export const END_REASONS: Readonly<Record<number, string>> = {
+  1000: 'session.viewer_left',
+  4000: 'session.viewer_lost',
+  4001: 'session.target_closed',
+  4002: 'session.target_lost',
+  4003: 'session.killed',
+  4004: 'session.expired',
+  4005: 'session.idle',
+  4006: 'session.viewer_misbehaved',
+  4007: 'session.target_misbehaved',
+  4008: 'session.target_refused',
+  4009: 'session.draining',
+  4010: 'session.node_lost',
+  4011: 'session.replaced',
+};
+
+/** `again`: the page tries by itself. `ask`: the person may. `over`: this console cannot be had back. */
+export type Retry = 'again' | 'ask' | 'over';
+
+const AGAIN = new Set([
+  'session.viewer_lost',
+  'session.target_lost',
+  'session.draining',
+  'session.node_lost',
+  'interface.lost',
+]);
+
+const OVER = new Set([
+  'session.killed',
+  'session.expired',
+  'session.replaced',
+  'ticket.used',
+  'ticket.expired',
+  'ticket.unknown',
+]);
+
+/** Wrong passwords are counted by targets: trying again by itself would lock people out. */
+export function retryOf(code: string): Retry {
+  if (AGAIN.has(code)) return 'again';
+  if (OVER.has(code)) return 'over';
+  return 'ask';
+}
+
+/** Reads a close frame. The reason is `{"code":…,"detail":…}`, a bare code, or nothing. */
+export function readClose(closeCode: number, reason: string): Failure {
+  const said = readReason(reason);
+  const known = END_REASONS[closeCode];
+  if (said) return said;
+  if (known) return { code: known };
+  if (closeCode === 1011) return { code: 'server.internal' };
+  if (closeCode === 1012 || closeCode === 1001) return { code: 'session.draining' };
+  if (closeCode === 1013) return { code: 'server.busy' };
+  // 1006: the connection broke without a word. 1005: it closed without one.
+  if (closeCode === 1005 || closeCode === 1006) return { code: 'interface.lost' };
+  return { code: 'interface.unknown', detail: `WebSocket ${closeCode}` };
+}
+
+function readReason(reason: string): Failure | undefined {
+  if (!reason.startsWith('{')) return isCode(reason) ? { code: reason } : undefined;
+  try {
+    const parsed = JSON.parse(reason) as { code?: unknown; detail?: unknown };
+    if (!isCode(parsed.code)) return undefined;
+    return { code: parsed.code, detail: typeof parsed.detail === 'string' ? parsed.detail : undefined };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Waits before the three tries, in milliseconds. */
+export const BACK_OFF: readonly number[] = [1000, 2000, 4000];

@@ -1,0 +1,374 @@
+/** One console: its connection, its states, and what the server says of it while it runs. */
+import { api, consoleInfoPath, type ConsoleInfo } from '../api';
+import { asFailure, FailureError, type Failure } from '../failure';
+import { locale } from '../i18n.svelte';
+import { Channel } from './channel';
+import { BACK_OFF, readClose, retryOf, type Retry } from './close';
+import { resumeKey, websocketUrl } from './resume';
+import type { Screen } from './screen';
+
+export type Phase = 'connecting' | 'connected' | 'reconnecting' | 'ended';
+/** What the pill says. */
+export type Pill = 'connecting' | 'connected' | 'slow' | 'reconnecting' | 'frozen' | 'ended';
+export type Fit = 'scale' | 'original' | 'resize';
+
+/** Above this a person feels that the screen lags behind the hand. */
+const SLOW_MS = 300;
+const POLL_MS = 3000;
+const POLL_HIDDEN_MS = 15_000;
+
+interface Preferences {
+  fit: Fit;
+  quality: number;
+}
+
+export class ConsoleSession {
+  phase: Phase = $state('connecting');
+  failure: Failure | undefined = $state();
+  retry: Retry = $state('ask');
+  attempt = $state(0);
+  /** Seconds until the next try. */
+  waiting = $state(false);
+  offline = $state(false);
+  name = $state('');
+  info: ConsoleInfo | undefined = $state();
+  roundTrip: number | undefined = $state();
+  measuredAt: Date | undefined = $state();
+  secondsLeft: number | undefined = $state();
+  fit: Fit = $state('scale');
+  quality = $state(6);
+  viewOnlyChosen = $state(false);
+  clipping = $state(false);
+  dragging = $state(false);
+  resizable = $state(false);
+  unicodeClipboard = $state(false);
+  clipboard = $state('');
+  clipboardAt: Date | undefined = $state();
+  painted = $state(false);
+  private unanswered = $state(0);
+
+  readonly viewOnly = $derived(this.viewOnlyChosen || this.info?.view_only === true);
+  readonly frozen = $derived(this.info?.state === 'frozen');
+  readonly slow = $derived((this.roundTrip ?? 0) > SLOW_MS || this.unanswered >= 2);
+  readonly pill: Pill = $derived.by(() => {
+    if (this.phase !== 'connected') return this.phase;
+    if (this.frozen) return 'frozen';
+    return this.slow ? 'slow' : 'connected';
+  });
+
+  screen: Screen | undefined;
+  private socket: WebSocket | undefined;
+  private readonly key: string;
+  private readonly trips: number[] = [];
+  private deadline: number | undefined;
+  private timers = new Set<ReturnType<typeof setTimeout>>();
+  private pollTimer: ReturnType<typeof setTimeout> | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly token: string,
+    private readonly stage: HTMLElement,
+    private readonly past: HTMLElement,
+    private readonly onclipboard: (text: string) => void,
+  ) {
+    this.key = resumeKey(token);
+    const kept = loadPreferences();
+    this.fit = kept.fit;
+    this.quality = kept.quality;
+  }
+
+  start(): void {
+    void this.connect();
+    void this.poll();
+    const tick = setInterval(() => this.tick(), 1000);
+    this.timers.add(tick);
+    addEventListener('offline', this.wentOffline);
+    addEventListener('online', this.wentOnline);
+    document.addEventListener('visibilitychange', this.visibility);
+  }
+
+  /** Leaves for good: the page is closed or another one is shown. */
+  close(): void {
+    this.closed = true;
+    for (const timer of this.timers) clearTimeout(timer);
+    clearTimeout(this.pollTimer);
+    removeEventListener('offline', this.wentOffline);
+    removeEventListener('online', this.wentOnline);
+    document.removeEventListener('visibilitychange', this.visibility);
+    this.screen?.disconnect();
+    this.socket?.close(1000);
+  }
+
+  /** Ends the session on the person's wish; the page stays and says so. */
+  leave(): void {
+    this.keepPicture();
+    this.screen?.disconnect();
+    this.socket?.close(1000);
+    this.socket = undefined;
+    this.end({ code: 'session.viewer_left' }, 'ask');
+  }
+
+  tryAgain(): void {
+    this.failure = undefined;
+    this.attempt = 0;
+    this.phase = this.painted ? 'reconnecting' : 'connecting';
+    void this.connect();
+    void this.poll();
+  }
+
+  setFit(fit: Fit): void {
+    this.fit = fit;
+    this.applyView();
+    savePreferences({ fit: this.fit, quality: this.quality });
+  }
+
+  setQuality(level: number): void {
+    this.quality = level;
+    if (this.screen) this.screen.qualityLevel = level;
+    savePreferences({ fit: this.fit, quality: this.quality });
+  }
+
+  setViewOnly(on: boolean): void {
+    this.viewOnlyChosen = on;
+    this.applyView();
+  }
+
+  setDragging(on: boolean): void {
+    this.dragging = on;
+    this.applyView();
+  }
+
+  private applyView(): void {
+    const screen = this.screen;
+    if (!screen) return;
+    screen.viewOnly = this.viewOnly;
+    screen.scaleViewport = this.fit !== 'original';
+    screen.clipViewport = this.fit === 'original';
+    screen.resizeSession = this.fit === 'resize' && !this.viewOnly;
+    screen.dragViewport = this.dragging && this.fit === 'original';
+  }
+
+  private async connect(): Promise<void> {
+    if (this.closed) return;
+    let opened = false;
+    let told = false;
+    const socket = new WebSocket(websocketUrl(this.token, location), ['binary', `resume.${this.key}`]);
+    socket.addEventListener('open', () => (opened = true));
+    socket.addEventListener('close', (event) => {
+      if (told || this.socket !== socket) return;
+      told = true;
+      this.keepPicture();
+      void this.handleClose(readClose(event.code, event.reason), opened);
+    });
+    // After the listeners above: what the server says of the end is read before the viewer tears itself down.
+    const channel = new Channel(socket);
+    this.socket = socket;
+
+    let module: typeof import('./screen');
+    try {
+      module = await import('./screen');
+    } catch {
+      if (this.socket === socket) {
+        told = true;
+        socket.close();
+        void this.handleClose({ code: 'interface.lost' }, false);
+      }
+      return;
+    }
+    if (this.closed || this.socket !== socket || socket.readyState > WebSocket.OPEN) return;
+
+    const screen = new module.Screen(this.stage, channel, { shared: true });
+    this.screen = screen;
+    screen.background = 'transparent';
+    screen.qualityLevel = this.quality;
+    this.prepareCanvas(screen);
+    screen.addEventListener('connect', () => {
+      this.applyView();
+      screen.focus({ preventScroll: true });
+    });
+    screen.addEventListener('disconnect', () => {
+      // The server's close frame is told above; without one the viewer itself gave up.
+      if (told || this.socket !== socket) return;
+      told = true;
+      this.keepPicture();
+      socket.close();
+      void this.handleClose({ code: 'interface.unreadable_picture' }, opened);
+    });
+    screen.addEventListener('clippingviewport', () => (this.clipping = screen.clippingViewport));
+    screen.addEventListener('clipboard', (event) => {
+      this.clipboard = (event as CustomEvent<{ text: string }>).detail.text;
+      this.clipboardAt = new Date();
+      this.onclipboard(this.clipboard);
+    });
+    screen.onframe = () => this.handleFrame(screen);
+    channel.flow();
+  }
+
+  private prepareCanvas(screen: Screen): void {
+    const canvas = screen.canvas;
+    canvas.tabIndex = 0;
+    canvas.setAttribute('role', 'application');
+    canvas.setAttribute('aria-labelledby', 'screen-name');
+    canvas.setAttribute('aria-describedby', 'screen-help');
+    canvas.addEventListener('blur', () => screen.releaseKeys());
+  }
+
+  private handleFrame(screen: Screen): void {
+    this.resizable = screen.resizable;
+    this.unicodeClipboard = screen.unicodeClipboard;
+    if (this.phase === 'connected') return;
+    if (!this.painted) performance.mark('console-first-picture');
+    this.painted = true;
+    this.phase = 'connected';
+    this.attempt = 0;
+    this.failure = undefined;
+    this.past.replaceChildren();
+  }
+
+  /** The last picture stays behind the words until a new one comes. */
+  private keepPicture(): void {
+    const canvas = this.screen?.canvas;
+    if (!canvas || !this.painted || canvas.width === 0 || this.phase !== 'connected') return;
+    canvas.removeAttribute('role');
+    canvas.removeAttribute('aria-labelledby');
+    canvas.removeAttribute('aria-describedby');
+    canvas.tabIndex = -1;
+    this.past.replaceChildren(canvas);
+  }
+
+  private async handleClose(failure: Failure, opened: boolean): Promise<void> {
+    if (this.closed) return;
+    this.screen = undefined;
+    this.socket = undefined;
+    let told = failure;
+    // A refused upgrade has no close frame: the reason is asked for.
+    if (!opened && failure.code === 'interface.lost') told = await this.askWhy(failure);
+    const retry = retryOf(told.code);
+    // Once a session ran, a target that cannot be reached may be one that starts again.
+    const patient = this.painted && (told.code === 'target.unreachable' || told.code === 'target.timeout');
+    if ((retry === 'again' || patient) && this.attempt < BACK_OFF.length) {
+      this.failure = told;
+      this.phase = this.painted ? 'reconnecting' : 'connecting';
+      this.attempt += 1;
+      this.waitAndConnect(BACK_OFF[this.attempt - 1] ?? 0);
+      return;
+    }
+    this.end(told, retry === 'again' ? 'ask' : retry);
+  }
+
+  private waitAndConnect(delay: number): void {
+    this.waiting = true;
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      this.waiting = false;
+      // Offline, a try would be wasted: it comes with the network.
+      if (navigator.onLine) void this.connect();
+      else this.offline = true;
+    }, delay);
+    this.timers.add(timer);
+  }
+
+  private async askWhy(fallback: Failure): Promise<Failure> {
+    try {
+      const info = await api.consoleInfo(this.token);
+      if (info.state === 'ended') return { code: info.end_reason ?? 'ticket.used' };
+      return fallback;
+    } catch (thrown) {
+      const failure = asFailure(thrown);
+      if (thrown instanceof FailureError && thrown.status === 404 && failure.code === 'interface.not_found') {
+        return { code: 'ticket.unknown' };
+      }
+      return thrown instanceof FailureError && thrown.status > 0 ? failure : { code: 'interface.lost' };
+    }
+  }
+
+  private end(failure: Failure, retry: Retry): void {
+    this.failure = failure;
+    this.retry = retry;
+    this.phase = 'ended';
+    this.waiting = false;
+    this.secondsLeft = undefined;
+    this.deadline = undefined;
+  }
+
+  private async poll(): Promise<void> {
+    clearTimeout(this.pollTimer);
+    if (this.closed || this.phase === 'ended') return;
+    const started = performance.now();
+    try {
+      const info = await api.consoleInfo(this.token);
+      this.unanswered = 0;
+      this.noteTrip(roundTripOf(consoleInfoPath(this.token)) ?? performance.now() - started);
+      this.handleInfo(info);
+    } catch (thrown) {
+      // What is wrong with a token is told by the socket; here only silence counts.
+      if (!(thrown instanceof FailureError) || thrown.status === 0) this.unanswered += 1;
+    }
+    if (this.closed) return;
+    this.pollTimer = setTimeout(() => void this.poll(), document.hidden ? POLL_HIDDEN_MS : POLL_MS);
+  }
+
+  private handleInfo(info: ConsoleInfo): void {
+    const wasViewOnly = this.viewOnly;
+    this.info = info;
+    this.name = info.target_name;
+    locale.suggest(info.language);
+    if (typeof info.time_left_s === 'number') this.deadline = performance.now() + info.time_left_s * 1000;
+    else this.deadline = undefined;
+    this.tick();
+    if (this.viewOnly !== wasViewOnly) this.applyView();
+  }
+
+  private noteTrip(ms: number): void {
+    this.trips.push(ms);
+    if (this.trips.length > 3) this.trips.shift();
+    this.roundTrip = [...this.trips].sort((a, b) => a - b)[Math.floor(this.trips.length / 2)];
+    this.measuredAt = new Date();
+  }
+
+  private tick(): void {
+    this.secondsLeft =
+      this.deadline === undefined ? undefined : Math.max(0, Math.round((this.deadline - performance.now()) / 1000));
+  }
+
+  private readonly wentOffline = (): void => {
+    this.offline = true;
+  };
+
+  private readonly wentOnline = (): void => {
+    this.offline = false;
+    if (this.phase !== 'connected' && this.phase !== 'ended' && !this.waiting && !this.socket) void this.connect();
+  };
+
+  private readonly visibility = (): void => {
+    if (!document.hidden) void this.poll();
+  };
+}
+
+/** Time from request to first byte, without the making of a connection: what one message takes there and back. */
+function roundTripOf(path: string): number | undefined {
+  const entries = performance.getEntriesByName(new URL(path, location.href).href) as PerformanceResourceTiming[];
+  const last = entries.at(-1);
+  performance.clearResourceTimings();
+  return last && last.responseStart > last.requestStart ? last.responseStart - last.requestStart : undefined;
+}
+
+function loadPreferences(): Preferences {
+  try {
+    const kept = JSON.parse(localStorage.getItem('console') ?? '{}') as Partial<Preferences>;
+    return {
+      fit: kept.fit === 'original' || kept.fit === 'resize' ? kept.fit : 'scale',
+      quality: Number.isInteger(kept.quality) && kept.quality! >= 0 && kept.quality! <= 9 ? kept.quality! : 6,
+    };
+  } catch {
+    return { fit: 'scale', quality: 6 };
+  }
+}
+
+function savePreferences(preferences: Preferences): void {
+  try {
+    localStorage.setItem('console', JSON.stringify(preferences));
+  } catch {
+    // storage is denied: the choice lasts as long as the page
+  }
+}

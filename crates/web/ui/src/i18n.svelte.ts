@@ -1,0 +1,141 @@
+/**
+ * Words, numbers and times in the reader's language.
+ *
+ * The catalogues are the same files that the server reads. Both are in the entry chunk: together they weigh less
+ * than one more request would cost, and a switch of language then happens at once.
+ */
+import { FluentBundle, FluentResource, type FluentVariable } from '@fluent/bundle';
+
+export type Language = 'en' | 'ar';
+export type Digits = 'latn' | 'arab';
+export type Words = Record<string, FluentVariable>;
+
+export const LANGUAGES: readonly Language[] = ['en', 'ar'];
+
+const sources = import.meta.glob<string>('@locales/*/*.ftl', { query: '?raw', import: 'default', eager: true });
+
+/** The catalogue's text of one language, all files joined. */
+export function catalogue(language: Language): string {
+  return Object.entries(sources)
+    .filter(([path]) => path.includes(`/${language}/`))
+    .map(([, text]) => text)
+    .join('\n');
+}
+
+function read(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null; // storage is denied: preferences last as long as the page
+  }
+}
+
+function write(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // see read()
+  }
+}
+
+/** What the reader's browser asks for, English when it asks for neither. */
+export function preferred(languages: readonly string[]): Language {
+  for (const tag of languages) {
+    const language = tag.toLowerCase().split('-')[0];
+    if (language === 'ar' || language === 'en') return language;
+  }
+  return 'en';
+}
+
+class Locale {
+  language: Language = $state('en');
+  digits: Digits = $state('latn');
+  /** Whether the reader chose, so that a page's own hint no longer counts. */
+  private chosen = false;
+
+  /** The tag that Intl and Fluent format by. */
+  readonly tag = $derived(this.language === 'ar' ? `ar-u-nu-${this.digits}` : 'en');
+  private readonly bundle = $derived(makeBundle(this.language, this.tag));
+
+  constructor() {
+    const stored = read('language');
+    this.chosen = stored === 'en' || stored === 'ar';
+    this.language = this.chosen ? (stored as Language) : preferred(navigator.languages);
+    this.digits = read('digits') === 'arab' ? 'arab' : 'latn';
+  }
+
+  choose(language: Language): void {
+    this.language = language;
+    this.chosen = true;
+    write('language', language);
+  }
+
+  /** A page's hint, used only while the reader has not chosen. */
+  suggest(language: string | undefined): void {
+    if (!this.chosen && (language === 'en' || language === 'ar')) this.language = language;
+  }
+
+  chooseDigits(digits: Digits): void {
+    this.digits = digits;
+    write('digits', digits);
+  }
+
+  get direction(): 'ltr' | 'rtl' {
+    return this.language === 'ar' ? 'rtl' : 'ltr';
+  }
+
+  /** The message, or its id where a catalogue lacks it (a test forbids that). */
+  text(id: string, words?: Words): string {
+    const [message, attribute] = id.split('.', 2);
+    const found = this.bundle.getMessage(message ?? '');
+    const pattern = attribute ? found?.attributes[attribute] : found?.value;
+    return pattern ? this.bundle.formatPattern(pattern, words) : id;
+  }
+
+  has(id: string): boolean {
+    return this.bundle.hasMessage(id);
+  }
+
+  number(value: number, options?: Intl.NumberFormatOptions): string {
+    return new Intl.NumberFormat(this.tag, options).format(value);
+  }
+
+  /** "5 minutes ago", in the unit people say. */
+  ago(then: Date, now: Date): string {
+    const seconds = Math.round((then.getTime() - now.getTime()) / 1000);
+    const format = new Intl.RelativeTimeFormat(this.tag, { numeric: 'auto' });
+    const size = Math.abs(seconds);
+    if (size < 60) return format.format(seconds, 'second');
+    if (size < 3600) return format.format(Math.round(seconds / 60), 'minute');
+    if (size < 86_400) return format.format(Math.round(seconds / 3600), 'hour');
+    return format.format(Math.round(seconds / 86_400), 'day');
+  }
+
+  exact(date: Date): string {
+    return new Intl.DateTimeFormat(this.tag, { dateStyle: 'medium', timeStyle: 'medium' }).format(date);
+  }
+
+  /** "14 min" or "45 sec". */
+  duration(seconds: number): string {
+    const [value, unit] =
+      seconds < 60
+        ? ([Math.max(0, Math.floor(seconds)), 'second'] as const)
+        : seconds < 5400
+          ? ([Math.floor(seconds / 60), 'minute'] as const)
+          : ([Math.round(seconds / 3600), 'hour'] as const);
+    return this.number(value, { style: 'unit', unit, unitDisplay: 'short' });
+  }
+}
+
+function makeBundle(language: Language, tag: string): FluentBundle {
+  const bundle = new FluentBundle([tag, language]);
+  bundle.addResource(new FluentResource(catalogue(language)));
+  return bundle;
+}
+
+export const locale = new Locale();
+
+/** Short for what every template needs. */
+export function t(id: string, words?: Words): string {
+  return locale.text(id, words);
+}

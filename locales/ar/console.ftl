@@ -1,0 +1,78 @@
+### كلمات صفحة وحدة التحكم.
+
+console-title = وحدة التحكم
+console-unnamed = جهاز
+console-screen-of = شاشة { $name }
+console-help = كل ما تكتبه يصل إلى الجهاز. اضغط Ctrl وAlt وShift وB معًا للانتقال إلى الشريط والعودة منه.
+console-bar = شريط وحدة التحكم
+console-show-bar = إظهار الشريط
+console-connecting = جارٍ الاتصال بـ { $name }
+console-connecting-again = جارٍ الاتصال من جديد
+console-reconnecting = انقطع الاتصال، وجارٍ إعادته
+console-attempt = المحاولة { $attempt } من { $of }. ما تراه هو آخر صورة وصلت.
+console-offline = أنت غير متصل بالشبكة
+console-offline-note = تعود وحدة التحكم تلقائيًا عند عودة الشبكة.
+console-frozen = هذه الجلسة مجمّدة: ترى الشاشة، لكن ما تكتبه لا يصل إليها.
+console-open-again = فتح من جديد
+console-leave = إنهاء الجلسة
+console-trip = { $ms } م.ث
+console-trip-note = زمن الذهاب إلى البوابة والعودة منها
+console-left-note = الوقت المتبقي لهذه الجلسة
+
+pill-connecting = جارٍ الاتصال
+pill-connected = متصلة
+pill-slow = بطيئة
+pill-reconnecting = جارٍ إعادة الاتصال
+pill-frozen = مجمّدة
+pill-ended = منتهية
+
+keys = مفاتيح خاصة
+keys-hold = إبقاء المفتاح مضغوطًا
+keys-left = سهم لليسار
+keys-up = سهم للأعلى
+keys-right = سهم لليمين
+keys-down = سهم للأسفل
+keys-space = مسافة
+keys-view-only = المفاتيح معطّلة لأن الكتابة غير متاحة هنا الآن.
+keyboard = لوحة مفاتيح على الشاشة
+keyboard-close = إغلاق لوحة المفاتيح
+keyboard-to-arabic = حروف عربية
+keyboard-to-english = حروف إنجليزية
+touch-typing = لوحة المفاتيح
+
+clipboard = الحافظة
+clipboard-text = النص
+clipboard-send = إرسال إلى الجهاز
+clipboard-type = كتابته كمفاتيح
+clipboard-copy = نسخ
+clipboard-sent = أُرسل النص، ويمكنك لصقه الآن على الجهاز.
+clipboard-typed = كُتب النص.
+clipboard-copied = نُسخ النص إلى حافظتك.
+clipboard-lossy = لا تقبل حافظة هذا الجهاز سوى حروف أوروبا الغربية. قد ينجح خيار «كتابته كمفاتيح».
+clipboard-view-only = لا يمكن إرسال شيء في جلسة للمشاهدة فقط.
+clipboard-sharing-automatic = الحافظتان متزامنتان تلقائيًا.
+clipboard-sharing-ask = يستطيع متصفحك مزامنة الحافظتين إن سمحت له بذلك.
+clipboard-sharing-manual = متصفحك لا يشارك حافظته مع هذه الصفحة. ألصق النص هنا ثم أرسله.
+clipboard-allow = السماح بالمشاركة
+
+view = العرض
+view-only = للمشاهدة فقط
+view-only-forced = حدّدها من منحك وحدة التحكم هذه.
+view-size = مقاس الشاشة
+view-scale = ملاءمة النافذة
+view-original = المقاس الأصلي (1:1)
+view-resize = تغيير دقة شاشة الجهاز
+view-resize-off = غير متاح على هذا الجهاز.
+view-drag = تحريك العرض بالسحب
+view-quality = جودة الصورة
+view-quality-value = { $level } من 9
+view-quality-fast = أسرع
+view-quality-sharp = أوضح
+view-full = ملء الشاشة
+view-full-leave = الخروج من ملء الشاشة
+
+more = المزيد
+more-state = الحالة
+more-trip = زمن الذهاب والإياب
+more-left = الوقت المتبقي
+more-bar = إلى الشريط ومنه

@@ -1,0 +1,76 @@
+//! Rules that no linter knows: logical CSS only, no wall-clock sleeps in tests, no switched-off tests.
+
+use crate::shell::root;
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+
+/// A pattern, where it is looked for, and why it may not be there.
+struct Ban {
+    endings: &'static [&'static str],
+    words: &'static [&'static str],
+    reason: &'static str,
+}
+
+const BANS: &[Ban] = &[
+    Ban {
+        endings: &["css", "svelte"],
+        words: &[
+            "margin-left",
+            "margin-right",
+            "padding-left",
+            "padding-right",
+            "border-left",
+            "border-right",
+            "text-align: left",
+            "text-align: right",
+            "float: left",
+            "float: right",
+        ],
+        reason: "physical side in CSS; use the logical property (inline-start, inline-end)",
+    },
+    Ban { endings: &["rs"], words: &["#[ignore"], reason: "a switched-off test" },
+    Ban {
+        endings: &["ts"],
+        words: &["test.skip(", "test.fixme(", "it.skip(", "waitForTimeout("],
+        reason: "a switched-off test or a wait for time",
+    },
+    Ban { endings: &["rs"], words: &["thread::sleep("], reason: "a sleep in place of a condition" },
+];
+
+pub(crate) fn check() -> Result<()> {
+    let mut faults = Vec::new();
+    for dir in ["crates", "fuzz"] {
+        visit(&root().join(dir), &mut faults)?;
+    }
+    if !faults.is_empty() {
+        bail!("{}", faults.join("\n"));
+    }
+    Ok(())
+}
+
+fn visit(path: &Path, faults: &mut Vec<String>) -> Result<()> {
+    if path.is_dir() {
+        let skipped = ["node_modules", "dist", "target", "corpus"];
+        if path.file_name().is_some_and(|n| skipped.iter().any(|s| n == *s)) {
+            return Ok(());
+        }
+        let mut entries: Vec<PathBuf> =
+            std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+        entries.sort();
+        return entries.iter().try_for_each(|p| visit(p, faults));
+    }
+    let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+    let bans: Vec<_> = BANS.iter().filter(|b| b.endings.contains(&ending.as_str())).collect();
+    if bans.is_empty() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(path)?;
+    for (number, line) in text.lines().enumerate() {
+        for ban in &bans {
+            if ban.words.iter().any(|w| line.contains(w)) && !line.contains("source-check: ") {
+                faults.push(format!("{}:{}: {}", path.display(), number + 1, ban.reason));
+            }
+        }
+    }
+    Ok(())
+}
