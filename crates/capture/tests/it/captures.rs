@@ -5,8 +5,9 @@ use capture::{Report, inspect};
 use expect_test::{Expect, expect};
 
 pub(crate) fn file(name: &str) -> Vec<u8> {
-    let path = format!("{}/../../testdata/rfb/{name}.pcap", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata");
+    let read = |kind: &str| std::fs::read(format!("{folder}/{kind}/{name}.pcap"));
+    read("rfb").or_else(|_| read("capture")).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn report(name: &str) -> Report {
