@@ -38,7 +38,13 @@ fn pixel_format(n: u8) -> PixelFormat {
         PixelFormat::RGB888,
         rgb565,
         PixelFormat { bits_per_pixel: 8, depth: 8, true_color: false, ..PixelFormat::RGB888 },
-        PixelFormat { big_endian: true, red_shift: 24, green_shift: 16, blue_shift: 8, ..PixelFormat::RGB888 },
+        PixelFormat {
+            big_endian: true,
+            red_shift: 24,
+            green_shift: 16,
+            blue_shift: 8,
+            ..PixelFormat::RGB888
+        },
         PixelFormat { depth: 32, ..PixelFormat::RGB888 },
         PixelFormat { big_endian: true, ..rgb565 },
     ];

@@ -187,7 +187,12 @@ impl Shell {
     }
 
     /// Whether it goes on.
-    fn answer(&mut self, machine: &mut impl Machine, step: Step, log: &mut Log) -> Result<bool, HandshakeError> {
+    fn answer(
+        &mut self,
+        machine: &mut impl Machine,
+        step: Step,
+        log: &mut Log,
+    ) -> Result<bool, HandshakeError> {
         log.steps.push(match &step {
             Step::Send(bytes) => format!("{bytes:?}"),
             other => format!("{other:?}"),

@@ -22,7 +22,8 @@ pub fn observer(data: &[u8]) {
     assert_eq!(whole, split, "the outcome depends on the pieces");
     if mode % 4 != 0 {
         for (from, out) in [(Origin::Viewer, &whole.out[0]), (Origin::Target, &whole.out[1])] {
-            let sent: Vec<u8> = records.iter().filter(|r| r.from() == Some(from)).flat_map(|r| r.bytes).copied().collect();
+            let sent: Vec<u8> =
+                records.iter().filter(|r| r.from() == Some(from)).flat_map(|r| r.bytes).copied().collect();
             assert!(sent.starts_with(out), "a passive observer edits");
         }
     }
@@ -78,7 +79,14 @@ fn start(mode: u8, policy_bits: u8, screen: u8) -> Observer {
     let formats = [
         PixelFormat::RGB888,
         PixelFormat { bits_per_pixel: 8, depth: 8, true_color: false, ..PixelFormat::RGB888 },
-        PixelFormat { bits_per_pixel: 16, depth: 16, red_max: 31, green_max: 63, blue_max: 31, ..PixelFormat::RGB888 },
+        PixelFormat {
+            bits_per_pixel: 16,
+            depth: 16,
+            red_max: 31,
+            green_max: 63,
+            blue_max: 31,
+            ..PixelFormat::RGB888
+        },
         PixelFormat { depth: 32, ..PixelFormat::RGB888 },
     ];
     let pixel_format = formats.get(usize::from(screen / 4 % 4)).copied().unwrap_or(PixelFormat::RGB888);
@@ -135,7 +143,8 @@ fn run<'a>(
         for piece in cut(record.bytes) {
             let (held, out) = (&mut held[side], &mut out[side]);
             held.extend_from_slice(piece);
-            let verdict = observer.observe(from, held, &mut |event: Event<'_>| events.push(format!("{event:?}")));
+            let verdict =
+                observer.observe(from, held, &mut |event: Event<'_>| events.push(format!("{event:?}")));
             assert!(verdict.decided <= held.len());
             verdict.apply(held, out);
             let decided = verdict.decided;

@@ -127,6 +127,10 @@ impl SessionTracker {
         };
         let before = std::mem::replace(&mut self.stage, Stage::Reading(Box::new(session)));
         if let (Stage::Sniffing(sniffer), Stage::Reading(session)) = (before, &mut self.stage) {
+            for side in [Side::Initiator, Side::Responder] {
+                let from = session.origin(side);
+                *session.bytes.of(from) += sniffer.dropped(side);
+            }
             for (side, bytes) in sniffer.into_pieces() {
                 session.handle_bytes(side, &bytes);
             }

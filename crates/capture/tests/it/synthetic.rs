@@ -273,3 +273,45 @@ fn connections_without_rfb_are_no_sessions() {
     assert!(report.sessions.is_empty());
     assert_eq!(report.to_string(), "No RFB session found.\n7 packets, 7 TCP segments\n");
 }
+
+/// The handshake and the first quarter of the packets are missing.
+#[test]
+fn joined_late() {
+    let mut told = String::new();
+    for name in [
+        "tiger-tight-jpeg",
+        "tiger-hextile-lowcolor",
+        "tight-tight",
+        "qemu-gvncviewer",
+        "novnc17-tigervnc",
+        "x11vnc-ssvnc-zrle16",
+    ] {
+        let (link, mut packets) = packets(name);
+        packets.drain(..packets.len() / 4);
+        let report = inspect(pcap(link, LITTLE, &packets).as_slice()).unwrap();
+        let whole = &original(name)[0];
+        match report.sessions.as_slice() {
+            [s] => {
+                assert_eq!((s.joined, s.server_port), (Joined::Late, whole.server_port));
+                told.push_str(&format!(
+                    "{name}: client {}/{} server {}/{} {:?} {:?}\n",
+                    s.client_bytes_framed,
+                    s.client_bytes,
+                    s.server_bytes_framed,
+                    s.server_bytes,
+                    s.errors,
+                    s.rectangles
+                ));
+            }
+            other => panic!("{name}: {} sessions", other.len()),
+        }
+    }
+    expect_test::expect![[r#"
+        tiger-tight-jpeg: client 1572/1572 server 54654/99937 [] {-314: 5, -224: 49, 1: 12, 7: 158}
+        tiger-hextile-lowcolor: client 1268/1268 server 17076/17086 [] {-314: 6, -224: 38, 1: 44, 5: 92, 7: 72}
+        tight-tight: client 622/622 server 40038/41884 [] {-240: 3, -224: 10, 1: 2, 7: 415}
+        qemu-gvncviewer: client 738/738 server 666/666 [] {7: 27}
+        novnc17-tigervnc: client 406/406 server 65643/65653 [] {-224: 8, 7: 60, 1464686180: 1}
+        x11vnc-ssvnc-zrle16: client 544/544 server 62061/62061 [] {-239: 1, 16: 57}
+    "#]].assert_eq(&told);
+}
