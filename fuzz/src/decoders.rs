@@ -7,7 +7,7 @@ use rfb::decode::Event;
 use rfb::{Decoder, Misbehavior, PixelFormat, ServerInit};
 
 /// Screens beyond this are refused here, so that one input cannot take all the time there is.
-const PIXELS: usize = 1 << 16;
+const PIXELS: usize = 1 << 17;
 
 /// See the module's text.
 pub fn decoders(data: &[u8]) {
@@ -34,9 +34,21 @@ fn pixel_format(n: u8) -> PixelFormat {
         green_shift: 5,
         ..PixelFormat::RGB888
     };
+    let bgr233 = PixelFormat {
+        bits_per_pixel: 8,
+        depth: 8,
+        red_max: 7,
+        green_max: 7,
+        blue_max: 3,
+        red_shift: 0,
+        green_shift: 3,
+        blue_shift: 6,
+        ..PixelFormat::RGB888
+    };
     let formats = [
         PixelFormat::RGB888,
         rgb565,
+        bgr233,
         PixelFormat { bits_per_pixel: 8, depth: 8, true_color: false, ..PixelFormat::RGB888 },
         PixelFormat {
             big_endian: true,
