@@ -4,9 +4,9 @@
 //! configured ones. Requests for host names that are not ours and writes from pages that are not
 //! ours end here.
 
+use crate::csp;
 use crate::error::Problem;
 use crate::state::Api;
-use crate::csp;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -40,7 +40,9 @@ pub struct Arrival {
 /// Judges a request and dresses its answer.
 pub(crate) async fn arrive(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().copied();
-    let judged = peer.ok_or_else(|| Problem::bad_request("the connection has no peer")).and_then(|p| judge(&api, p, &request));
+    let judged = peer
+        .ok_or_else(|| Problem::bad_request("the connection has no peer"))
+        .and_then(|p| judge(&api, p, &request));
     let secure = judged.as_ref().is_ok_and(|a| a.secure);
     let mut response = match judged {
         Ok(arrival) => {
@@ -75,7 +77,8 @@ fn judge(api: &Api, peer: Peer, request: &Request) -> Result<Arrival, Problem> {
 
 /// Reads only: the answer stays unreadable for the page that asked.
 fn is_harmless(request: &Request) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD) && !request.headers().contains_key(header::UPGRADE)
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && !request.headers().contains_key(header::UPGRADE)
 }
 
 fn refused(error: OriginError) -> Problem {

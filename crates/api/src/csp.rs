@@ -1,7 +1,7 @@
 //! Headers that every answer carries.
 
-use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::HeaderMap;
+use axum::http::header::{self, HeaderName, HeaderValue};
 
 /// The content security policy: no inline code or style, nothing from elsewhere, Trusted Types.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \

@@ -57,7 +57,11 @@ impl Problem {
     }
 
     pub(crate) fn not_logged_in() -> Problem {
-        Problem::new(StatusCode::UNAUTHORIZED, "auth.required", "log in first; `gatehouse admin link` makes a one-time link")
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "auth.required",
+            "log in first; `gatehouse admin link` makes a one-time link",
+        )
     }
 
     pub(crate) fn not_found(what: &str) -> Problem {
@@ -79,7 +83,8 @@ impl IntoResponse for Problem {
             detail: self.detail,
         };
         let text = serde_json::to_string(&body).unwrap_or_default();
-        let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], text).into_response();
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, "application/problem+json")], text).into_response();
         if let Some(wait) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }

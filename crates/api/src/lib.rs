@@ -63,7 +63,11 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/openapi.json", get(openapi::serve))
         .fallback(assets::serve)
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "api.method", "this address does not take that method")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "api.method",
+                "this address does not take that method",
+            )
         })
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(Arc::clone(&api), arrival::arrive))
@@ -78,6 +82,10 @@ fn hash(token: &Token) -> TokenHash {
 /// The database cannot be asked: the cause goes to the log.
 fn unavailable(error: &StoreError) -> Problem {
     tracing::error!(%error, code = error.code(), "The database did not answer a request");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store.unavailable", "the database does not answer; try again shortly")
-        .retry_after(Duration::from_secs(5))
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "store.unavailable",
+        "the database does not answer; try again shortly",
+    )
+    .retry_after(Duration::from_secs(5))
 }

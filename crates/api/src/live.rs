@@ -76,7 +76,8 @@ impl Hub {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let receiver = self.sender.subscribe();
         let Some(last_id) = last_id else { return Subscription { missed: Vec::new(), receiver } };
-        let since = last_id.rsplit_once('-').filter(|(boot, _)| *boot == self.boot).and_then(|(_, n)| n.parse().ok());
+        let since =
+            last_id.rsplit_once('-').filter(|(boot, _)| *boot == self.boot).and_then(|(_, n)| n.parse().ok());
         let oldest = state.kept.front().map_or(state.last + 1, |(n, _)| *n);
         let missed = match since {
             Some(since) if since + 1 >= oldest => {

@@ -29,7 +29,8 @@ impl FromRequestParts<Arc<Api>> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let arrival = *parts.extensions.get::<Arrival>().ok_or_else(Problem::not_logged_in)?;
-        let reads = matches!(parts.method, Method::GET | Method::HEAD) && !parts.headers.contains_key(header::UPGRADE);
+        let reads = matches!(parts.method, Method::GET | Method::HEAD)
+            && !parts.headers.contains_key(header::UPGRADE);
         if !reads && !arrival.sender.may_use(Proof::Cookie) {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,

@@ -12,12 +12,12 @@
 
 pub mod decode;
 pub mod flow;
-
+pub mod inspect;
 pub mod limits;
 pub mod sniff;
 pub mod source;
 pub mod time;
 pub mod websocket;
 
-
+pub use inspect::{Report, SessionReport, inspect};
 pub use time::Time;

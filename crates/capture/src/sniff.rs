@@ -199,7 +199,9 @@ mod tests {
 
     #[test]
     fn other_protocols_are_let_go_at_once() {
-        for opening in [b"SSH-2.0-OpenSSH_9.2".as_slice(), b"RFB 3.8\n....", b"\x16\x03\x01\x02\x00", b"IDENT"] {
+        for opening in
+            [b"SSH-2.0-OpenSSH_9.2".as_slice(), b"RFB 3.8\n....", b"\x16\x03\x01\x02\x00", b"IDENT"]
+        {
             assert_eq!(Sniffer::new(true, None).handle_bytes(SECOND, opening), Guess::Other);
         }
     }

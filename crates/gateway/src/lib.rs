@@ -21,12 +21,21 @@ pub mod transport;
 mod wire;
 pub mod ws;
 
+mod buffer;
+mod relay;
+mod session;
+
 pub use limits::GatewayLimits;
 pub use port::{Endpoint, Ports, ResumeKeyHash, SessionSpec};
 pub use registry::{Registry, SessionSnapshot};
+pub use session::SessionEndSummary;
 
+use buffer::Pool;
+use dial::{DialContext, DialError, Purpose};
 use model::session::EndReason;
+use model::target::Strength;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The data plane of one process.
@@ -34,15 +43,75 @@ use std::time::Duration;
 pub struct Gateway {
     ports: Ports,
     limits: GatewayLimits,
+    dial: DialContext,
     registry: Registry,
-    closed: std::sync::atomic::AtomicBool,
+    pool: Arc<Pool>,
+    closed: AtomicBool,
+}
+
+/// What *test connection* found out about a target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TestReport {
+    /// The target's version as it was sent, e.g. `3.8`.
+    pub version: String,
+    /// Security types that it offered, by name, in its order.
+    pub offered: Vec<String>,
+    /// The type that was used, by name.
+    pub security_type: String,
+    /// How strong the way is.
+    pub strength: Strength,
+    /// Fingerprint of the certificate or key that was accepted.
+    pub identity: Option<String>,
+    /// Whether that fingerprint was pinned by this test.
+    pub pinned: bool,
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+    /// The desktop's name, readable part only.
+    pub desktop_name: String,
+}
+
+impl TestReport {
+    /// Version, security type and size, in words.
+    pub fn summary(&self) -> String {
+        format!("RFB {}, {}, {}x{}", self.version, self.security_type, self.width, self.height)
+    }
 }
 
 impl Gateway {
     /// Opens the data plane. Nothing listens yet.
-    pub fn new(ports: Ports, limits: GatewayLimits) -> Arc<Gateway> {
+    pub fn new(ports: Ports, limits: GatewayLimits, dial: DialContext) -> Arc<Gateway> {
         let registry = Registry::new(limits.sessions);
-        Arc::new(Gateway { ports, limits, registry, closed: false.into() })
+        let pool = Pool::new(limits.pool_bytes);
+        Arc::new(Gateway { ports, limits, dial, registry, pool, closed: AtomicBool::new(false) })
+    }
+
+    /// Connects to a target, logs in and leaves. The first identity becomes the pin where the entry says
+    /// so, because an administrator looks on.
+    pub async fn test_connection(&self, endpoint: &Endpoint) -> Result<TestReport, DialError> {
+        let dialed = dial::dial(endpoint, &self.dial, Purpose::Test).await?;
+        self.ports.endpoints.remember(endpoint.id, session::seen(&dialed)).await;
+        let version = dialed.result.version_line;
+        Ok(TestReport {
+            version: format!("{}.{}", version.major, version.minor),
+            offered: dialed.result.offered.iter().map(|t| format!("{t:?}")).collect(),
+            security_type: match dialed.result.subtype {
+                Some(subtype) => format!("{:?} {subtype:?}", dialed.result.security_type),
+                None => format!("{:?}", dialed.result.security_type),
+            },
+            strength: dialed.result.strength,
+            identity: dialed.identity,
+            pinned: dialed.first_use,
+            width: dialed.init.width,
+            height: dialed.init.height,
+            desktop_name: session::readable(&dialed.init.name),
+        })
+    }
+
+    /// Bytes that sessions hold in buffers at this moment.
+    pub fn buffered(&self) -> usize {
+        self.pool.lent()
     }
 
     /// The sessions that run.
@@ -62,13 +131,13 @@ impl Gateway {
 
     /// Whether new sessions are refused because the program is stopping.
     pub fn is_draining(&self) -> bool {
-        self.closed.load(std::sync::atomic::Ordering::Acquire)
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Refuses new sessions, tells every viewer that the program is stopping, and waits until all are
     /// gone or `limit` is over.
     pub async fn drain(&self, limit: Duration) {
-        self.closed.store(true, std::sync::atomic::Ordering::Release);
+        self.closed.store(true, Ordering::Release);
         self.registry.kill_where(EndReason::Draining, |_| true);
         let _ = tokio::time::timeout(limit, self.registry.empty()).await;
     }

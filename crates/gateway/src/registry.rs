@@ -174,8 +174,12 @@ impl Registry {
         Ok(Seat::New(entry))
     }
 
-    pub(crate) fn leave(&self, id: SessionId) {
-        lock(&self.sessions).remove(&id);
+    pub(crate) fn leave(&self, id: SessionId, entry: &Arc<Entry>) {
+        let mut sessions = lock(&self.sessions);
+        if sessions.get(&id).is_some_and(|there| Arc::ptr_eq(there, entry)) {
+            sessions.remove(&id);
+        }
+        drop(sessions);
         self.left.notify_waiters();
     }
 
@@ -191,8 +195,8 @@ pub(crate) struct Entry {
     /// Grows with every decision; the session compares it with what it has seen.
     version: AtomicU32,
     waker: AtomicWaker,
-    /// Rings when a connection has left and the session may be taken over.
-    vacated: Notify,
+    /// Rings for those who wait for a session to be taken over or ended.
+    changed: Notify,
     started: SystemTime,
     counters: AtomicCounters,
     width: AtomicU32,
@@ -211,8 +215,23 @@ struct State {
     superseded: bool,
     /// No connection has the session.
     vacant: bool,
+    /// How many connections had the session before.
+    generation: u32,
+    /// Whether the journal knows it.
+    journaled: bool,
     /// Counted by earlier connections.
     earlier: Counters,
+}
+
+/// How the wait for a lost viewer ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Resumption {
+    /// Another connection has the session.
+    HandedOver,
+    /// Somebody ended it.
+    Ended(EndReason),
+    /// Nobody came.
+    Elapsed,
 }
 
 /// What was decided about a session since its task looked last.
@@ -232,11 +251,13 @@ impl Entry {
                 ended: None,
                 superseded: false,
                 vacant: false,
+                generation: 0,
+                journaled: false,
                 earlier: Counters::default(),
             }),
             version: AtomicU32::new(0),
             waker: AtomicWaker::new(),
-            vacated: Notify::new(),
+            changed: Notify::new(),
             started: SystemTime::now(),
             counters: AtomicCounters::default(),
             width: AtomicU32::new(0),
@@ -267,7 +288,7 @@ impl Entry {
         }
     }
 
-    fn kill(&self, reason: EndReason) {
+    pub(crate) fn kill(&self, reason: EndReason) {
         lock(&self.state).ended.get_or_insert(reason);
         self.announce();
     }
@@ -294,6 +315,7 @@ impl Entry {
     fn announce(&self) {
         self.version.fetch_add(1, std::sync::atomic::Ordering::Release);
         self.waker.wake();
+        self.changed.notify_waiters();
     }
 
     /// Registers the session's task to be woken by decisions.
@@ -357,48 +379,116 @@ impl Entry {
         self.started
     }
 
-    /// Whether a newer connection waits for this session and nobody killed it.
-    pub(crate) fn is_handed_over(&self) -> bool {
-        let state = lock(&self.state);
-        state.superseded && state.ended.is_none()
+    /// Notes that the journal knows the session; answers whether it did before.
+    pub(crate) fn set_journaled(&self) -> bool {
+        std::mem::replace(&mut lock(&self.state).journaled, true)
     }
 
-    /// The connection that had the session is gone; the one that waits may have it.
+    /// How many connections had the session before the present one.
+    pub(crate) fn generation(&self) -> u32 {
+        lock(&self.state).generation
+    }
+
+    pub(crate) fn is_journaled(&self) -> bool {
+        lock(&self.state).journaled
+    }
+
+    /// Gives the session to the newer connection that wants it. False if none does.
+    pub(crate) fn hand_over(&self) -> bool {
+        let mut state = lock(&self.state);
+        if !state.superseded || state.ended.is_some() {
+            return false;
+        }
+        state.vacant = true;
+        drop(state);
+        self.changed.notify_waiters();
+        true
+    }
+
+    /// Leaves the session to whoever comes with its key.
     pub(crate) fn vacate(&self) {
-        lock(&self.state).vacant = true;
-        self.vacated.notify_waiters();
+        let mut state = lock(&self.state);
+        state.stage = Stage::AwaitingResume;
+        state.vacant = true;
+        drop(state);
+        self.changed.notify_waiters();
     }
 
-    /// Waits for the earlier connection to leave, then takes the session over. `Err` if it was ended
-    /// meanwhile.
-    pub(crate) async fn take_over(&self, spec: &SessionSpec) -> Result<(), EndReason> {
+    /// After [`Entry::vacate`]: waits until somebody has the session, it is ended, or the window is over.
+    pub(crate) async fn await_resume(&self, generation: u32, window: Duration) -> Resumption {
+        let deadline = tokio::time::Instant::now() + window;
         loop {
-            let vacated = self.vacated.notified();
-            tokio::pin!(vacated);
-            vacated.as_mut().enable();
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let over = tokio::time::Instant::now() >= deadline;
+            if let Some(outcome) = self.resumption(generation, over) {
+                return outcome;
+            }
+            if over {
+                // Somebody has claimed it and takes it over any moment.
+                changed.await;
+            } else {
+                let _ = tokio::time::timeout_at(deadline, changed).await;
+            }
+        }
+    }
+
+    fn resumption(&self, generation: u32, over: bool) -> Option<Resumption> {
+        let mut state = lock(&self.state);
+        if state.generation != generation {
+            return Some(Resumption::HandedOver);
+        }
+        if let Some(reason) = state.ended {
+            return Some(Resumption::Ended(reason));
+        }
+        if over && !state.superseded {
+            state.ended = Some(EndReason::ViewerLost);
+            return Some(Resumption::Elapsed);
+        }
+        None
+    }
+
+    /// Waits for the earlier connection to leave, then takes the session over; answers its generation,
+    /// or why it was ended meanwhile.
+    pub(crate) async fn take_over(&self, spec: &SessionSpec) -> Result<u32, EndReason> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
             if let Some(result) = self.try_take_over(spec) {
                 return result;
             }
-            vacated.await;
+            changed.await;
         }
     }
 
-    fn try_take_over(&self, spec: &SessionSpec) -> Option<Result<(), EndReason>> {
+    fn try_take_over(&self, spec: &SessionSpec) -> Option<Result<u32, EndReason>> {
         let mut state = lock(&self.state);
-        if !state.vacant {
-            return None;
-        }
         if let Some(reason) = state.ended {
             return Some(Err(reason));
+        }
+        if !state.vacant {
+            return None;
         }
         state.earlier = sum(state.earlier, self.counters.load());
         self.counters.store(&Counters::default());
         state.superseded = false;
         state.vacant = false;
+        state.generation = state.generation.wrapping_add(1);
         state.stage = Stage::Connecting;
         state.spec.viewer = spec.viewer;
         state.spec.user_agent.clone_from(&spec.user_agent);
-        Some(Ok(()))
+        let generation = state.generation;
+        drop(state);
+        self.changed.notify_waiters();
+        Some(Ok(generation))
+    }
+
+    /// The connection that wanted the session is gone before it had it.
+    pub(crate) fn withdraw(&self) {
+        lock(&self.state).superseded = false;
+        self.changed.notify_waiters();
     }
 }
 

@@ -115,6 +115,8 @@ struct Found {
     init: Option<ServerInit>,
     identity: Option<String>,
     plaintext: bool,
+    /// The shell gave credentials to the exchange.
+    given: bool,
     proven: bool,
 }
 
@@ -192,12 +194,11 @@ impl ClientHandshake {
         self.answer(Asked::Computation, Answer::Computed(output))
     }
 
-    /// What the end of the stream means now: some servers close without a word when a password is
-    /// wrong.
+    /// What the end of the stream means now: QEMU's SASL closes without a word when a password is wrong.
     pub fn handle_end(&self) -> HandshakeError {
         match (&self.failed, &self.state) {
             (Some(failed), _) => failed.clone(),
-            (None, State::Result | State::Exchange(_)) if self.found.proven => HandshakeError::refused(
+            (None, State::Exchange(_)) if self.found.given => HandshakeError::refused(
                 RefusalKind::WrongPassword,
                 "the target closed the connection when it had the password",
             ),
@@ -243,7 +244,10 @@ impl ClientHandshake {
             }
             this.asked = Asked::Nothing;
             match &mut this.state {
-                State::Exchange(exchange) => exchange.answer(answer),
+                State::Exchange(exchange) => {
+                    this.found.given |= asked == Asked::Secret;
+                    exchange.answer(answer)
+                }
                 _ => Err(HandshakeError::Misuse),
             }
         })
@@ -358,15 +362,15 @@ impl ClientHandshake {
             *reader = probe;
             list.iter().map(|t| SecurityType(u32::from(*t))).collect()
         };
-        let failed = offered.is_empty() || offered == [SecurityType::INVALID];
-        if failed {
+        let old = self.version() == Version::V3_3;
+        if offered.is_empty() || (old && offered == [SecurityType::INVALID]) {
             self.state = State::Reason(RefusalKind::Other);
             return Ok(());
         }
         let chosen = self.terms.choose_outer(&offered)?;
         self.found.offered = offered;
         self.found.outer = Some(chosen);
-        if self.version() != Version::V3_3 {
+        if !old {
             // Types over a byte exist in 3.3 only.
             self.out.put_u8(u8::try_from(chosen.0).map_err(|_| Misbehavior::SecurityList)?);
         }

@@ -261,10 +261,8 @@ mod tests {
 
     fn numbered(width: u16, height: u16) -> Framebuffer {
         let mut screen = Framebuffer::new(width, height);
-        let mut n = 0;
-        for pixel in screen.rows_mut(Rect::new(0, 0, width, height)).flatten() {
+        for (n, pixel) in (0..).zip(screen.rows_mut(Rect::new(0, 0, width, height)).flatten()) {
             *pixel = n;
-            n += 1;
         }
         screen
     }

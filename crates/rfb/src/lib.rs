@@ -7,11 +7,17 @@
 
 pub mod client;
 pub mod handshake;
+pub mod encoding;
 pub mod decode;
 pub mod encode;
+pub mod encoding;
 pub mod framebuffer;
+pub mod handshake;
 pub mod limits;
+pub mod message;
 pub mod misbehavior;
+pub mod observer;
+pub mod passive;
 pub mod pixel_format;
 pub mod records;
 pub mod security;
@@ -24,6 +30,7 @@ pub mod wire;
 pub use decode::Decoder;
 pub use framebuffer::Framebuffer;
 pub use misbehavior::Misbehavior;
+pub use observer::Observer;
 pub use pixel_format::PixelFormat;
 pub use security_type::SecurityType;
 pub use server_init::ServerInit;

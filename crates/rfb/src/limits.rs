@@ -60,3 +60,10 @@ pub const SCRAM_ITERATIONS: u32 = 1_000_000;
 pub const SCRAM_ITERATIONS_MIN: u32 = 4096;
 /// One RA2 record's plaintext: the length field has 16 bits.
 pub const RECORD: usize = 65_535;
+/// A clipboard larger than [`CLIPBOARD`] is dropped whole, as a person may copy it by mistake; nobody
+/// copies this much.
+pub const CLIPBOARD_DROPPED: usize = 64 << 20;
+/// A file's name with its path in TightVNC 2.
+pub const FILE_NAME: usize = 4096;
+/// SetPixelFormat messages whose point in the target's bytes is not yet known.
+pub const PENDING_FORMATS: usize = 8;

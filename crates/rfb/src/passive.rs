@@ -8,7 +8,7 @@ mod opening;
 pub use opening::{AuthResult, Seen};
 
 use crate::observer::Observer;
-use crate::{Misbehavior, ServerInit};
+use crate::Misbehavior;
 use model::event::{Origin, Sink};
 use opening::{Opening, Outcome, Step};
 use zeroize::Zeroize;
@@ -48,6 +48,13 @@ enum State {
     Opaque,
     Refused,
     Broken(Origin, Misbehavior),
+    Lost,
+}
+
+impl State {
+    fn late() -> State {
+        State::Lost
+    }
 }
 
 impl Default for PassiveSession {
@@ -71,7 +78,7 @@ impl PassiveSession {
     /// Begins somewhere in a session whose handshake was not seen.
     pub fn joined_late() -> PassiveSession {
         PassiveSession {
-            state: State::Session(Box::new(Observer::joined_late())),
+            state: State::late(),
             late: true,
             ..PassiveSession::new()
         }
@@ -90,7 +97,7 @@ impl PassiveSession {
                 input.extend_from_slice(bytes);
                 self.observe(from, &input, sink);
             }
-            State::Opaque | State::Refused | State::Broken(..) => {}
+            State::Opaque | State::Refused | State::Broken(..) | State::Lost => {}
         }
     }
 
@@ -101,7 +108,7 @@ impl PassiveSession {
             self.keep_seen();
             self.forget_held();
             self.late = true;
-            self.state = State::Session(Box::new(Observer::joined_late()));
+            self.state = State::late();
         }
     }
 
@@ -121,6 +128,7 @@ impl PassiveSession {
             State::Opaque => Progress::Opaque,
             State::Refused => Progress::Refused,
             State::Broken(from, what) => Progress::Broken(from, what),
+            State::Lost => Progress::Session,
         }
     }
 
@@ -191,10 +199,11 @@ impl PassiveSession {
     }
 
     fn leave_opening<S: Sink>(&mut self, outcome: Outcome, sink: &mut S) {
-        self.keep_seen();
-        match (outcome, &self.seen.init) {
+        match (outcome, &self.seen().init) {
             (Outcome::Session, Some(init)) => {
-                self.state = State::Session(Box::new(Observer::passive(init)));
+                let observer = Box::new(Observer::passive(init));
+                self.keep_seen();
+                self.state = State::Session(observer);
                 for from in [Origin::Viewer, Origin::Target] {
                     let input = std::mem::take(self.held_mut(from));
                     if !input.is_empty() {
@@ -249,3 +258,6 @@ impl PassiveSession {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! Connections: one that writes, some that read, and bounded waits for both.
 //!
 //! SQLite gets WAL, so that readers never wait for the writer, and `synchronous=FULL`, so that a commit is on
-//! the disk when it is acknowledged. A PostgreSQL pool whose connection hangs (a cable cut, not a refusal) is
-//! thrown away and made anew: waiting for TCP to give up would take a quarter of an hour.
+//! the disk when it is acknowledged. A pool whose connection hangs (a cable cut, not a refusal) is thrown away and
+//! made anew: waiting for TCP to give up would take a quarter of an hour.
 
 use crate::url::Place;
 use crate::writer::WorkFuture;
@@ -13,7 +13,9 @@ use sea_orm::{
 };
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -74,14 +76,18 @@ impl Database {
             .busy_timeout(options.wait / 2)
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
-        let writer = sqlite_pool(1, options).idle_timeout(None).connect_lazy_with(connect.clone());
+        let pool = sqlite_pool(1, options).idle_timeout(None);
+        let writer = {
+            let connect = connect.clone();
+            move || pool.clone().connect_lazy_with(connect.clone())
+        };
         // The writer comes first: it makes the file and sets WAL, which readers then find.
-        drop(writer.acquire().await?);
+        drop(writer().acquire().await?);
         let readers = sqlite_pool(options.readers.max(1), options)
             .idle_timeout(READER_IDLE)
             .connect_lazy_with(connect.create_if_missing(false).pragma("query_only", "ON"));
         Ok(Database {
-            writer: Renewable::fixed(sqlite(writer)),
+            writer: Renewable::new(move || sqlite(writer())),
             readers: Renewable::fixed(sqlite(readers)),
             wait: options.wait,
             dialect: "sqlite",
@@ -145,7 +151,7 @@ impl Database {
         lease.connection.begin_with_options(options).await
     }
 
-    /// After a write that never came back.
+    /// After a write that never came back, or left its connection in doubt.
     pub(crate) fn renew_writer(&self) {
         self.writer.renew(self.writer.lease().generation);
     }
@@ -225,7 +231,7 @@ impl Renewable {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.generation == seen {
             *current = Lease { generation: seen.wrapping_add(1), connection: make() };
-            tracing::warn!("The database did not answer in time; connecting anew");
+            tracing::warn!("A connection to the database is given up and made anew");
         }
     }
 }

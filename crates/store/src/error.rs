@@ -20,7 +20,9 @@ pub enum StoreError {
     #[error("the disk of the database is full; free some space")]
     DiskFull(#[source] DbErr),
     /// The database may not be written.
-    #[error("the database is read-only; check the permissions of its file and directory, or the server's role")]
+    #[error(
+        "the database is read-only; check the permissions of its file and directory, or the server's role"
+    )]
     ReadOnly(#[source] DbErr),
     /// A unique value exists already, or something still refers to the row.
     #[error("the change conflicts with what is stored")]
@@ -115,6 +117,13 @@ impl OpenError {
             Some(sqlx::Error::Database(cause)) if cause.code().is_some_and(|c| c.starts_with("28")) => {
                 OpenError::Login { url, source: error }
             }
+            _ => OpenError::Database { url, source: error.into() },
+        }
+    }
+
+    pub(crate) fn migrating(url: String, error: DbErr) -> OpenError {
+        match Fault::of(&error) {
+            Fault::Other | Fault::Conflict => OpenError::Migration(error),
             _ => OpenError::Database { url, source: error.into() },
         }
     }

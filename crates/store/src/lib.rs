@@ -101,7 +101,9 @@ impl Store {
     /// [`OpenError`], coded; nothing is left running.
     pub async fn open(url: &DatabaseUrl, options: Options) -> Result<Store, OpenError> {
         let database = Arc::new(Database::connect(url, &options).await?);
-        migration::bring_up_to_date(&database).await?;
+        migration::bring_up_to_date(&database)
+            .await
+            .map_err(|error| OpenError::migrating(url.to_string(), error))?;
         let writer = WriterHandle::start(Arc::clone(&database), &options);
         Ok(Store { shared: Arc::new(Shared { database, writer }) })
     }

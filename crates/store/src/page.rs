@@ -91,7 +91,9 @@ mod tests {
     fn cursors_survive_text_and_refuse_nonsense() {
         let cursor = Cursor { moment: DateTime::from_timestamp_micros(-5).unwrap(), id: Uuid::from_u128(7) };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
-        for bad in ["", "0", &"g".repeat(48), &"é".repeat(24), &"f".repeat(47), &("7".to_owned() + &"f".repeat(47))] {
+        for bad in
+            ["", "0", &"g".repeat(48), &"é".repeat(24), &"f".repeat(47), &("7".to_owned() + &"f".repeat(47))]
+        {
             assert_eq!(bad.parse::<Cursor>(), Err(CursorError), "{bad}");
         }
     }

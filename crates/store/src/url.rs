@@ -27,7 +27,9 @@ pub enum UrlError {
     #[error("the database URL must start with sqlite: or postgres://")]
     Scheme,
     /// The rest of it is malformed.
-    #[error("the database URL cannot be read; write sqlite:PATH or postgres://user:password@host:port/database")]
+    #[error(
+        "the database URL cannot be read; write sqlite:PATH or postgres://user:password@host:port/database"
+    )]
     Malformed,
     /// It asks for less than verified TLS towards another machine.
     #[error(
@@ -120,9 +122,17 @@ impl std::fmt::Display for DatabaseUrl {
             Place::Postgres(o) => {
                 let database = o.get_database().unwrap_or_default();
                 match o.get_socket() {
-                    Some(socket) => write!(f, "postgres://{}@{}/{database}", o.get_username(), socket.display()),
+                    Some(socket) => {
+                        write!(f, "postgres://{}@{}/{database}", o.get_username(), socket.display())
+                    }
                     None => {
-                        write!(f, "postgres://{}@{}:{}/{database}", o.get_username(), o.get_host(), o.get_port())
+                        write!(
+                            f,
+                            "postgres://{}@{}:{}/{database}",
+                            o.get_username(),
+                            o.get_host(),
+                            o.get_port()
+                        )
                     }
                 }
             }
@@ -149,7 +159,9 @@ mod tests {
 
     #[test]
     fn another_machine_is_always_verified() {
-        for url in ["postgres://u:p@db.example/g", "postgresql://10.0.0.7/g", "postgres://[2001:db8::1]:5433/g"] {
+        for url in
+            ["postgres://u:p@db.example/g", "postgresql://10.0.0.7/g", "postgres://[2001:db8::1]:5433/g"]
+        {
             assert!(matches!(mode(url), Ok(PgSslMode::VerifyFull)), "{url}");
         }
         assert!(matches!(mode("postgres://db.example/g?sslmode=verify-full"), Ok(PgSslMode::VerifyFull)));

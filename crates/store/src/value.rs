@@ -12,8 +12,7 @@ pub(crate) fn moment(time: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 pub(crate) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value)
-        .map_err(|e| StoreError::Failed(sea_orm::DbErr::Json(e.to_string())))
+    serde_json::to_string(value).map_err(|e| StoreError::Failed(sea_orm::DbErr::Json(e.to_string())))
 }
 
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str, column: &'static str) -> Result<T, StoreError> {

@@ -34,8 +34,13 @@ enum Request {
 impl WriterHandle {
     pub(crate) fn start(database: Arc<Database>, options: &Options) -> Self {
         let (queue, requests) = mpsc::channel(options.queue.max(1));
-        let writer =
-            Writer { database, requests, group: options.group.max(1), linger: options.linger, in_company: false };
+        let writer = Writer {
+            database,
+            requests,
+            group: options.group.max(1),
+            linger: options.linger,
+            in_company: false,
+        };
         tokio::spawn(writer.run());
         WriterHandle { queue, wait: options.wait }
     }
@@ -103,9 +108,7 @@ impl Writer {
             }
             next = match self.requests.try_recv() {
                 Ok(request) => Some(request),
-                Err(_) if self.in_company => {
-                    timeout_at(deadline, self.requests.recv()).await.ok().flatten()
-                }
+                Err(_) if self.in_company => timeout_at(deadline, self.requests.recv()).await.ok().flatten(),
                 Err(_) => None,
             };
         }
@@ -118,7 +121,12 @@ impl Writer {
         }
         let outcome = match timeout(self.database.wait(), self.attempt(&mut group)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(StoreError::from(error)),
+            Ok(Err(failure)) => {
+                if failure.tainted {
+                    self.database.renew_writer();
+                }
+                Err(StoreError::from(failure.error))
+            }
             Err(_) => {
                 self.database.renew_writer();
                 Err(StoreError::Unavailable(None))
@@ -132,39 +140,60 @@ impl Writer {
         }
     }
 
-    async fn attempt(&self, group: &mut [Box<dyn Change>]) -> Result<(), DbErr> {
+    async fn attempt(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
         match self.together(group).await {
-            Err(error) if group.len() > 1 && Fault::of(&error) != Fault::Connection => self.apart(group).await,
+            Err(failure) if group.len() > 1 && failure.is_of_one_change() => self.apart(group).await,
             outcome => outcome,
         }
     }
 
     /// All or nothing.
-    async fn together(&self, group: &mut [Box<dyn Change>]) -> Result<(), DbErr> {
-        let transaction = self.database.begin().await?;
+    async fn together(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
+        let transaction = self.database.begin().await.map_err(Failure::clean)?;
         for change in group {
             if let Err(error) = change.run(&transaction).await {
-                transaction.rollback().await?;
-                return Err(error);
+                let tainted = transaction.rollback().await.is_err();
+                return Err(Failure { error, tainted });
             }
         }
-        transaction.commit().await
+        transaction.commit().await.map_err(Failure::tainted)
     }
 
     /// Each for itself; a failing change keeps its error for its own caller.
-    async fn apart(&self, group: &mut [Box<dyn Change>]) -> Result<(), DbErr> {
-        let transaction = self.database.begin().await?;
+    async fn apart(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
+        let transaction = self.database.begin().await.map_err(Failure::clean)?;
         for change in group {
-            let savepoint = transaction.begin().await?;
+            let savepoint = transaction.begin().await.map_err(Failure::tainted)?;
             match change.run(&savepoint).await {
-                Ok(()) => savepoint.commit().await?,
-                Err(error) => {
-                    savepoint.rollback().await?;
-                    change.fail(error);
-                }
+                Ok(()) => savepoint.commit().await.map_err(Failure::tainted)?,
+                Err(error) if savepoint.rollback().await.is_err() => return Err(Failure::tainted(error)),
+                Err(error) => change.fail(error),
             }
         }
-        transaction.commit().await
+        transaction.commit().await.map_err(Failure::tainted)
+    }
+}
+
+/// A transaction that failed.
+struct Failure {
+    error: DbErr,
+    /// Whether the connection may be left inside a transaction or out of step with it: a full disk makes SQLite end
+    /// the transaction by itself, the driver then still counts it as open. Such a connection is not used again.
+    tainted: bool,
+}
+
+impl Failure {
+    fn clean(error: DbErr) -> Self {
+        Failure { error, tainted: false }
+    }
+
+    fn tainted(error: DbErr) -> Self {
+        Failure { error, tainted: true }
+    }
+
+    /// Whether the other changes of the group may well succeed.
+    fn is_of_one_change(&self) -> bool {
+        !self.tainted && Fault::of(&self.error) != Fault::Connection
     }
 }
 
@@ -214,5 +243,109 @@ where
         };
         // The caller may have stopped waiting.
         let _ = self.reply.send(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DatabaseUrl, Store};
+    use chrono::{DateTime, Utc};
+    use model::Coded;
+    use sea_orm::{ConnectionTrait, Statement};
+
+    async fn on_file(options: Options) -> (Store, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::file(directory.path().join("g.db")), options).await.unwrap();
+        (store, directory)
+    }
+
+    /// Runs SQL on the writing connection, outside any group's meaning.
+    async fn writer_says(store: &Store, sql: &'static str) -> i64 {
+        let ask = store.write(move |tx| {
+            let statement = Statement::from_string(tx.get_database_backend(), sql);
+            Box::pin(async move {
+                let row = tx.query_one_raw(statement).await?;
+                row.map_or(Ok(-1), |row| row.try_get_by_index(0))
+            })
+        });
+        ask.await.unwrap()
+    }
+
+    fn noon() -> DateTime<Utc> {
+        "2026-11-20T12:00:00Z".parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn commits_are_flushed_to_the_disk() {
+        let (store, _directory) = on_file(Options::default()).await;
+        assert_eq!(writer_says(&store, "PRAGMA synchronous").await, 2, "FULL");
+        assert_eq!(writer_says(&store, "PRAGMA foreign_keys").await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_coded_and_passes() {
+        let (store, _directory) = on_file(Options::default()).await;
+        let pages = writer_says(&store, "PRAGMA page_count").await;
+        writer_says(&store, "PRAGMA max_page_count = 1").await;
+        let value = "x".repeat(1 << 20);
+        let full = store.settings().put("big", &value, noon()).await.unwrap_err();
+        assert_eq!(full.code(), "store.disk_full");
+        assert!(writer_says(&store, "PRAGMA page_count").await <= pages);
+        // What is there can still be read, and with room again it can be written.
+        assert_eq!(store.settings().find("big").await.unwrap(), None);
+        writer_says(&store, "PRAGMA max_page_count = 1000000").await;
+        store.settings().put("big", &value, noon()).await.unwrap();
+        assert_eq!(store.settings().find("big").await.unwrap(), Some(value));
+    }
+
+    #[tokio::test]
+    async fn a_database_that_may_not_be_written_is_coded() {
+        let (store, _directory) = on_file(Options::default()).await;
+        writer_says(&store, "PRAGMA query_only = 1").await;
+        let refused = store.settings().put("a", "b", noon()).await.unwrap_err();
+        assert_eq!(refused.code(), "store.read_only");
+        // Readers are always so: a write that missed the writer would be an error and not a second writer.
+        let stray = store
+            .read(|db| Box::pin(db.execute_unprepared("DELETE FROM settings")))
+            .await
+            .map(|done| done.rows_affected());
+        assert_eq!(stray.unwrap_err().code(), "store.read_only");
+    }
+
+    #[tokio::test]
+    async fn more_than_the_queue_holds_waits_and_is_then_refused() {
+        let options = Options { queue: 1, group: 1, wait: Duration::from_millis(300), ..Options::default() };
+        let (store, directory) = on_file(options).await;
+        // Somebody else holds the lock, so nothing is committed meanwhile.
+        use sqlx::ConnectOptions;
+        let mut lock = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(directory.path().join("g.db"))
+            .connect()
+            .await
+            .unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+        let tasks: Vec<_> = (0..20)
+            .map(|n| {
+                let settings = store.settings();
+                tokio::spawn(async move { settings.put(&format!("{n}"), "x", noon()).await })
+            })
+            .collect();
+        let mut overloaded = 0;
+        for task in tasks {
+            match task.await.unwrap().unwrap_err().code() {
+                "store.overloaded" => overloaded += 1,
+                code => assert_eq!(code, "store.unavailable"),
+            }
+        }
+        assert!(overloaded > 0);
+        sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+        // Changes whose callers gave up are not made behind their backs.
+        store.settings().put("after", "x", noon()).await.unwrap();
+        let mut made = 0;
+        for n in 0..20 {
+            made += usize::from(store.settings().find(&n.to_string()).await.unwrap().is_some());
+        }
+        assert!(made <= 2, "{made} changes of callers who had given up");
     }
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Names the address of a server that is already running, `postgres://user@%2Fdirectory` without a database.
+/// Names the address of a server that is already running, `postgres://user@%2Fdirectory:port` without a database.
 pub const SHARED: &str = "GATEHOUSE_TEST_PG";
 
 /// The superuser of servers that are started here.
@@ -95,7 +95,8 @@ impl Server {
         ensure!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr));
         prepare(&data)?;
         let keeper = keep(directory, &data, settings)?;
-        let server = Server { address: address(directory), keeper: Some(keeper) };
+        let port = settings.iter().find_map(|setting| setting.strip_prefix("port="));
+        let server = Server { address: address(directory, port.unwrap_or("5432")), keeper: Some(keeper) };
         server.wait_until_ready(directory)?;
         Ok(server)
     }
@@ -219,9 +220,9 @@ pub fn give(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn address(directory: &Path) -> String {
+fn address(directory: &Path, port: &str) -> String {
     // Only `/` needs escaping in the names that tempfile makes under an ordinary temporary directory.
-    format!("postgres://{USER}@{}", directory.display().to_string().replace('/', "%2F"))
+    format!("postgres://{USER}@{}:{port}", directory.display().to_string().replace('/', "%2F"))
 }
 
 fn keep(directory: &Path, data: &Path, settings: &[&str]) -> Result<Keeper> {

@@ -1,10 +1,10 @@
 //! The interface, from the binary. Its routes are pages of one application.
 
+use crate::error::Problem;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use crate::error::Problem;
 use web::{Accepted, File};
 
 /// Serves a file, or the application's page for an address of one of its routes.
@@ -14,9 +14,11 @@ pub(crate) async fn serve(request: Request) -> Response {
         return Problem::not_found("address").into_response();
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "api.method", "pages are only read").into_response();
+        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "api.method", "pages are only read")
+            .into_response();
     }
-    let accepted = text(request.headers(), header::ACCEPT_ENCODING).map_or(Accepted::NOTHING, Accepted::from_header);
+    let accepted =
+        text(request.headers(), header::ACCEPT_ENCODING).map_or(Accepted::NOTHING, Accepted::from_header);
     match web::resolve(path, accepted) {
         Some(file) => answer(file, request.headers()),
         None => Problem::not_found("file").into_response(),

@@ -150,7 +150,11 @@ pub(crate) async fn info(
         TicketState::Used(ticket) => (ticket, false),
         TicketState::Expired(_) => {
             attempt.succeeded();
-            return Err(Problem::new(StatusCode::GONE, "ticket.expired", "the link has expired; ask for a new one"));
+            return Err(Problem::new(
+                StatusCode::GONE,
+                "ticket.expired",
+                "the link has expired; ask for a new one",
+            ));
         }
         TicketState::Unknown => {
             attempt.failed();
@@ -273,7 +277,12 @@ async fn admit(api: &Api, token: &str, visitor: &Visitor) -> Result<SessionSpec,
 }
 
 /// A page that was cut off comes back: to a session that still waits, or to one that a restart ended.
-async fn resume(api: &Api, token: &Token, visitor: &Visitor, key: Option<ResumeKeyHash>) -> Result<SessionSpec, Problem> {
+async fn resume(
+    api: &Api,
+    token: &Token,
+    visitor: &Visitor,
+    key: Option<ResumeKeyHash>,
+) -> Result<SessionSpec, Problem> {
     let key = key.ok_or_else(unknown_ticket)?;
     let waiting = api.gateway.registry().resumable(&key);
     let wish = ResumeTicket {
@@ -329,8 +338,12 @@ fn unknown_ticket() -> Problem {
 }
 
 fn draining() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "gateway.draining", "the gateway is restarting; try again in a few seconds")
-        .retry_after(Duration::from_secs(3))
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "gateway.draining",
+        "the gateway is restarting; try again in a few seconds",
+    )
+    .retry_after(Duration::from_secs(3))
 }
 
 fn unprocessable(code: &'static str, detail: &str) -> Problem {

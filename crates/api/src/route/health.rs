@@ -1,8 +1,8 @@
 //! Whether it works, for load balancers and for people.
 
+use crate::error::Problem;
 use crate::state::Api;
 use crate::who::Admin;
-use crate::error::Problem;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -36,7 +36,11 @@ pub(crate) async fn health(State(api): State<Arc<Api>>) -> Response {
         (true, true) => "draining",
         (false, _) => "unhealthy",
     };
-    let body = Health { status, database: if database { "connected" } else { "unavailable" }, timestamp: Utc::now() };
+    let body = Health {
+        status,
+        database: if database { "connected" } else { "unavailable" },
+        timestamp: Utc::now(),
+    };
     let code = if status == "healthy" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(body)).into_response()
 }
@@ -71,14 +75,22 @@ pub(crate) async fn metrics(
     axum::Extension(arrival): axum::Extension<crate::arrival::Arrival>,
     headers: axum::http::HeaderMap,
 ) -> Result<Response, Problem> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.strip_prefix("Bearer "));
     let known = match (&api.metrics_token, bearer) {
         (Some(token), Some(bearer)) => auth::token::equal(token.expose(), bearer),
         _ => arrival.client.ip().is_loopback(),
     };
     if !known {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "metrics.forbidden", "metrics are for loopback, or for the bearer token of metrics.token_file"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "metrics.forbidden",
+            "metrics are for loopback, or for the bearer token of metrics.token_file",
+        ));
     }
-    metrics::gauge!("gatehouse_sessions").set(u32::try_from(api.gateway.registry().count()).unwrap_or(u32::MAX));
+    metrics::gauge!("gatehouse_sessions")
+        .set(u32::try_from(api.gateway.registry().count()).unwrap_or(u32::MAX));
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.metrics.render()).into_response())
 }

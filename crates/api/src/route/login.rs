@@ -3,8 +3,8 @@
 use crate::arrival::Arrival;
 use crate::error::{Problem, ProblemBody};
 use crate::state::Api;
-use crate::{hash, unavailable};
 use crate::who::{Admin, COOKIE_NAME, cookie};
+use crate::{hash, unavailable};
 use auth::token::Token;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -48,7 +48,8 @@ pub(crate) async fn link(
     };
     let session = Token::fresh();
     let now = Utc::now();
-    let login = AdminSession { created_at: now, expires_at: now + LOGIN, address: arrival.client.ip().to_string() };
+    let login =
+        AdminSession { created_at: now, expires_at: now + LOGIN, address: arrival.client.ip().to_string() };
     match api.store.admin().take_link(hash(&token), hash(&session), login, now).await {
         Ok(()) => attempt.succeeded(),
         Err(LinkError::Store(error)) => return Err(unavailable(&error)),
@@ -58,7 +59,8 @@ pub(crate) async fn link(
         }
     }
     tracing::info!("The administrator logged in by a one-time link");
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, set_cookie(&session, LOGIN, arrival.secure))]).into_response())
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, set_cookie(&session, LOGIN, arrival.secure))])
+        .into_response())
 }
 
 fn refused(error: &LinkError) -> Problem {

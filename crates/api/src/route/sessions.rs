@@ -118,7 +118,11 @@ pub(crate) async fn show(
 /// Ends a session within 50 ms.
 #[utoipa::path(post, path = "/api/sessions/{id}/kill", tag = "sessions", params(("id" = Uuid, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
-pub(crate) async fn kill(State(api): State<Arc<Api>>, admin: Admin, Path(id): Path<SessionId>) -> Result<StatusCode, Problem> {
+pub(crate) async fn kill(
+    State(api): State<Arc<Api>>,
+    admin: Admin,
+    Path(id): Path<SessionId>,
+) -> Result<StatusCode, Problem> {
     tracing::info!(session = %id, by = %admin.subject, "A session is ended");
     done(api.gateway.registry().kill(id, EndReason::Killed))
 }
@@ -126,14 +130,22 @@ pub(crate) async fn kill(State(api): State<Arc<Api>>, admin: Admin, Path(id): Pa
 /// Stops a session's input; the picture goes on.
 #[utoipa::path(post, path = "/api/sessions/{id}/freeze", tag = "sessions", params(("id" = Uuid, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
-pub(crate) async fn freeze(State(api): State<Arc<Api>>, _admin: Admin, Path(id): Path<SessionId>) -> Result<StatusCode, Problem> {
+pub(crate) async fn freeze(
+    State(api): State<Arc<Api>>,
+    _admin: Admin,
+    Path(id): Path<SessionId>,
+) -> Result<StatusCode, Problem> {
     done(api.gateway.registry().freeze(id))
 }
 
 /// Lets a session's input pass again.
 #[utoipa::path(post, path = "/api/sessions/{id}/thaw", tag = "sessions", params(("id" = Uuid, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
-pub(crate) async fn thaw(State(api): State<Arc<Api>>, _admin: Admin, Path(id): Path<SessionId>) -> Result<StatusCode, Problem> {
+pub(crate) async fn thaw(
+    State(api): State<Arc<Api>>,
+    _admin: Admin,
+    Path(id): Path<SessionId>,
+) -> Result<StatusCode, Problem> {
     done(api.gateway.registry().thaw(id))
 }
 

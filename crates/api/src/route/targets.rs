@@ -129,7 +129,8 @@ pub(crate) async fn add(
         (None, true) => Identity::FirstUse,
         (None, false) => Identity::Verify,
     };
-    let security = Security { floor: wish.floor, identity, anonymous_tls: wish.anonymous_tls, ..Security::default() };
+    let security =
+        Security { floor: wish.floor, identity, anonymous_tls: wish.anonymous_tls, ..Security::default() };
     let password = wish.password.filter(|p| !p.is_empty()).map(Secret::new);
     let sealed_secret = password.map(|p| seal_password(&api.sealer, id, &p));
     let new = NewTarget {

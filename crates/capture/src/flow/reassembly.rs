@@ -337,8 +337,9 @@ mod tests {
     #[test]
     fn a_hole_becomes_a_gap_once_too_much_is_held() {
         let piece = [7u8; 100];
-        let segments: Vec<(u32, &[u8])> =
-            std::iter::once((0, b"x".as_slice())).chain((0..50).map(|n| (11 + n * 100, &piece[..]))).collect();
+        let segments: Vec<(u32, &[u8])> = std::iter::once((0, b"x".as_slice()))
+            .chain((0..50).map(|n| (11 + n * 100, &piece[..])))
+            .collect();
         let (bytes, lost, odd) = run(&segments, 1000);
         assert_eq!((bytes.len(), lost), (1 + 5000, 10));
         assert!(odd.most_held <= 1000 + 100 + limits::HELD_PIECE);

@@ -215,8 +215,14 @@ impl<T: Tracker> Table<T> {
         } else {
             (segment.source, segment.destination)
         };
-        let info =
-            FlowInfo { number: self.opened, initiator, responder, from_start: syn, started: time, last: time };
+        let info = FlowInfo {
+            number: self.opened,
+            initiator,
+            responder,
+            from_start: syn,
+            started: time,
+            last: time,
+        };
         self.opened += 1;
         let stream = || Stream::new(self.bounds.held_per_direction);
         let flow = Flow {

@@ -1,7 +1,7 @@
 //! The report for people: one paragraph a session. Texts from the wire are shown without control
 //! characters, so that no desktop name can write to a terminal.
 
-use super::report::{AuthOutcome, FileReport, Joined, PixelFormatReport, Reading, Report, SessionReport, Transport};
+use super::report::{AuthOutcome, EndCause, FileReport, Joined, PixelFormatReport, Reading, Report, SessionReport, Transport};
 use rfb::SecurityType;
 use rfb::security_type::Subtype;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ impl Display for SessionReport {
         self.write_security(f)?;
         self.write_screen(f)?;
         self.write_traffic(f)?;
-        writeln!(f, "  end       {}", label(&format!("{:?}", self.end_reason)))?;
+        writeln!(f, "  end       {}", cause(self.end_reason))?;
         for error in &self.errors {
             writeln!(f, "  error     {} ({})", error.code, error.from)?;
         }
@@ -126,7 +126,7 @@ impl SessionReport {
         writeln!(f, "  viewer    {client}{}", counts(", messages", &self.client_messages))?;
         writeln!(f, "  server    {server}{}", counts(", messages", &self.server_messages))?;
         if !self.rectangles.is_empty() {
-            writeln!(f, "  pictures {}", counts("", &self.rectangles))?;
+            writeln!(f, "  rectangles{}", counts(":", &self.rectangles))?;
         }
         let input = [
             (self.key_events, "key events"),
@@ -149,12 +149,26 @@ impl Display for PixelFormatReport {
     }
 }
 
+fn cause(end: EndCause) -> &'static str {
+    match end {
+        EndCause::ClientClosed => "the viewer closed the connection",
+        EndCause::ServerClosed => "the server closed the connection",
+        EndCause::ClientReset => "the viewer reset the connection",
+        EndCause::ServerReset => "the server reset the connection",
+        EndCause::CaptureEnded => "the capture ended first",
+        EndCause::Replaced => "not captured; a new connection uses the same ports",
+        EndCause::Evicted => "not followed any longer; too many connections were open",
+    }
+}
+
 fn counts<N: Display>(what: &str, counts: &BTreeMap<N, u64>) -> String {
     let counts: Vec<String> = counts.iter().map(|(number, count)| format!("{number}: {count}")).collect();
     if counts.is_empty() { String::new() } else { format!("{what} {}", counts.join(", ")) }
 }
 
-/// Text from the wire, harmless on a terminal.
+/// Text from the wire, harmless on a terminal: no control characters, nothing that turns the direction
+/// of writing.
 fn label(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect()
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).take(200).collect()
 }

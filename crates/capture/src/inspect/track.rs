@@ -30,20 +30,36 @@ struct Session {
     server: Side,
     rfb: PassiveSession,
     facts: Facts,
-    bytes: [u64; 2],
-    lost: [u64; 2],
+    bytes: Both<u64>,
+    lost: Both<u64>,
+}
+
+/// One of something for each end.
+#[derive(Clone, Copy, Default)]
+struct Both<T> {
+    viewer: T,
+    target: T,
+}
+
+impl<T> Both<T> {
+    fn of(&mut self, from: Origin) -> &mut T {
+        match from {
+            Origin::Viewer => &mut self.viewer,
+            Origin::Target => &mut self.target,
+        }
+    }
 }
 
 /// What events leave behind.
 #[derive(Default)]
 struct Facts {
-    messages: [BTreeMap<u8, u64>; 2],
+    messages: Both<BTreeMap<u8, u64>>,
     rectangles: BTreeMap<i32, u64>,
     encodings: Vec<Vec<i32>>,
     resizes: Vec<Size>,
     keys: u64,
     pointers: u64,
-    clipboards: [u64; 2],
+    clipboards: Both<u64>,
     files: u64,
 }
 
@@ -71,7 +87,8 @@ impl Tracker for SessionTracker {
 
     fn gap(&mut self, side: Side, bytes: u64) -> Interest {
         if let Stage::Reading(session) = &mut self.stage {
-            session.lost[index(session.origin(side))] += bytes;
+            let from = session.origin(side);
+            *session.lost.of(from) += bytes;
         }
         if self.web.is_some() {
             // Where the next frame begins is unknown.
@@ -146,7 +163,7 @@ impl SessionTracker {
 
 impl Session {
     fn new(server: Side, rfb: PassiveSession) -> Session {
-        Session { server, rfb, facts: Facts::default(), bytes: [0; 2], lost: [0; 2] }
+        Session { server, rfb, facts: Facts::default(), bytes: Both::default(), lost: Both::default() }
     }
 
     fn origin(&self, side: Side) -> Origin {
@@ -155,26 +172,17 @@ impl Session {
 
     fn handle_bytes(&mut self, side: Side, bytes: &[u8]) {
         let from = self.origin(side);
-        self.bytes[index(from)] += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        *self.bytes.of(from) += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.rfb.handle(from, bytes, &mut self.facts);
-    }
-}
-
-fn index(from: Origin) -> usize {
-    match from {
-        Origin::Viewer => 0,
-        Origin::Target => 1,
     }
 }
 
 impl Sink for Facts {
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Message { from, kind } => *self.messages[index(from)].entry(kind).or_default() += 1,
-            Event::Rectangle { encoding, .. } => {
-                if self.rectangles.len() < limits::ENCODING_KINDS || self.rectangles.contains_key(&encoding) {
-                    *self.rectangles.entry(encoding).or_default() += 1;
-                }
+            Event::Message { from, kind } => *self.messages.of(from).entry(kind).or_default() += 1,
+            Event::Rectangle { encoding, .. } if self.counts_encoding(encoding) => {
+                *self.rectangles.entry(encoding).or_default() += 1;
             }
             Event::Encodings { offered, .. } if self.encodings.len() < limits::ENCODING_LISTS => {
                 self.encodings.push(offered.to_vec());
@@ -185,11 +193,18 @@ impl Sink for Facts {
             Event::Key { .. } => self.keys += 1,
             Event::Pointer { .. } => self.pointers += 1,
             Event::Clipboard(clipboard) if clipboard.action == ClipboardAction::Content => {
-                self.clipboards[index(clipboard.from)] += 1;
+                *self.clipboards.of(clipboard.from) += 1;
             }
             Event::File(_) => self.files += 1,
             _ => {}
         }
+    }
+}
+
+impl Facts {
+    /// A peer that invents numbers does not fill the memory.
+    fn counts_encoding(&self, encoding: i32) -> bool {
+        self.rectangles.len() < limits::ENCODING_KINDS || self.rectangles.contains_key(&encoding)
     }
 }
 
@@ -203,10 +218,8 @@ pub(super) fn report(closed: Closed<SessionTracker>) -> Option<SessionReport> {
     };
     let errors = errors(&session.rfb);
     let contradicted = closed.oddities.iter().map(|odd| odd.contradicted).sum();
-    let Session { rfb, facts, bytes: [client_bytes, server_bytes], lost: [client_lost, server_lost], .. } =
-        *session;
+    let Session { rfb, facts, bytes, lost, .. } = *session;
     let seen = rfb.seen();
-    let [client_messages, server_messages] = facts.messages;
     Some(SessionReport {
         client_ip: client.ip(),
         client_port: client.port(),
@@ -233,20 +246,20 @@ pub(super) fn report(closed: Closed<SessionTracker>) -> Option<SessionReport> {
         resizes: facts.resizes,
         pixel_format: seen.init.as_ref().map(|init| pixel_format(&init.pixel_format)),
         encodings: facts.encodings,
-        client_messages,
-        server_messages,
+        client_messages: facts.messages.viewer,
+        server_messages: facts.messages.target,
         rectangles: facts.rectangles,
-        client_bytes,
-        server_bytes,
+        client_bytes: bytes.viewer,
+        server_bytes: bytes.target,
         client_bytes_framed: rfb.framed(Origin::Viewer),
         server_bytes_framed: rfb.framed(Origin::Target),
-        client_bytes_lost: client_lost,
-        server_bytes_lost: server_lost,
+        client_bytes_lost: lost.viewer,
+        server_bytes_lost: lost.target,
         bytes_contradicted: contradicted,
         key_events: facts.keys,
         pointer_events: facts.pointers,
-        client_clipboards: facts.clipboards[0],
-        server_clipboards: facts.clipboards[1],
+        client_clipboards: facts.clipboards.viewer,
+        server_clipboards: facts.clipboards.target,
         file_operations: facts.files,
         end_reason: end_cause(closed.end, session.server),
         errors,

@@ -95,24 +95,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WsStream<S> {
         (self.io, self.decoder, self.leftover)
     }
 
-    /// Sends a close frame, then reads until the viewer closes too or `linger` is over: closing a socket
-    /// with unread bytes would reset it, and the viewer could lose the reason.
-    pub async fn close(self, code: u16, reason: &str, linger: Duration) {
+    /// Sends a close frame and closes; reads on until the viewer closes too or `limit` is over.
+    pub async fn close(mut self, code: u16, reason: &str, limit: Duration) {
         let mut frame = Vec::new();
         codec::put_close(&mut frame, code, reason);
-        close(self.io, &frame, linger).await;
+        self.close_with(&frame, limit).await;
+    }
+
+    pub(crate) async fn close_with(&mut self, frame: &[u8], limit: Duration) {
+        let goodbye = async {
+            self.io.write_all(frame).await?;
+            self.io.shutdown().await
+        };
+        // Whatever goes wrong now, the connection is over.
+        if let Ok(Ok(())) = tokio::time::timeout(limit, goodbye).await {
+            linger(&mut self.io, limit).await;
+        }
     }
 }
 
-/// Writes the last bytes, closes our half, and waits for the peer's.
-pub(crate) async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut io: S, last: &[u8], linger: Duration) {
-    let farewell = async {
-        io.write_all(last).await?;
-        io.shutdown().await?;
+/// Reads and forgets until the peer closes or `limit` is over: closing a socket with unread bytes
+/// would reset it, and the peer could lose what it was told last.
+pub(crate) async fn linger<S: AsyncRead + Unpin>(mut io: S, limit: Duration) {
+    let until_closed = async {
         let mut scrap = [0; 512];
         while io.read(&mut scrap).await? > 0 {}
         std::io::Result::Ok(())
     };
-    // Whatever goes wrong now, the connection is over.
-    let _ = tokio::time::timeout(linger, farewell).await;
+    let _ = tokio::time::timeout(limit, until_closed).await;
 }

@@ -5,7 +5,7 @@ use rfb::wire::Reader;
 use rfb::{ServerInit, Version};
 
 /// A stretch of one direction in the order of the wire.
-pub enum Segment {
+pub(crate) enum Segment {
     /// From the server.
     Server(Vec<u8>),
     /// From the viewer.
@@ -13,13 +13,13 @@ pub enum Segment {
 }
 
 /// A session behind its handshakes.
-pub struct Session {
-    pub init: ServerInit,
-    pub segments: Vec<Segment>,
+pub(crate) struct Session {
+    pub(crate) init: ServerInit,
+    pub(crate) segments: Vec<Segment>,
 }
 
 /// Reads `testdata/rfb/NAME.pcap`.
-pub fn read(name: &str) -> Session {
+pub(crate) fn read(name: &str) -> Session {
     let path = format!("{}/../../testdata/rfb/{name}.pcap", env!("CARGO_MANIFEST_DIR"));
     let segments = segments(&std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}")));
     let join = |server: bool| -> Vec<u8> {
@@ -66,7 +66,11 @@ fn segments(file: &[u8]) -> Vec<Segment> {
         }
         next.insert(port, sequence.wrapping_add(payload.len() as u32));
         let from_server = *server_port.get_or_insert(port) == port;
-        segments.push(if from_server { Segment::Server(payload.to_vec()) } else { Segment::Viewer(payload.to_vec()) });
+        segments.push(if from_server {
+            Segment::Server(payload.to_vec())
+        } else {
+            Segment::Viewer(payload.to_vec())
+        });
     }
     segments
 }
@@ -109,13 +113,13 @@ fn handshake(server: &[u8], viewer: &[u8]) -> (ServerInit, usize, usize) {
 }
 
 /// What a viewer said that changes how the server's bytes are read.
-pub enum Said {
+pub(crate) enum Said {
     PixelFormat(rfb::PixelFormat),
     Encodings(Vec<i32>),
 }
 
 /// Takes whole messages off the front of `bytes`.
-pub fn viewer_messages(bytes: &mut Vec<u8>) -> Vec<Said> {
+pub(crate) fn viewer_messages(bytes: &mut Vec<u8>) -> Vec<Said> {
     let mut said = Vec::new();
     loop {
         let mut r = Reader::new(bytes);

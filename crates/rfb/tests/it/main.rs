@@ -1,5 +1,9 @@
-//! The protocol core against captures, golden bytes and itself.
+//! The protocol core from outside: captures, golden bytes, itself, hostile peers and real ones.
 
 mod capture_file;
 mod decode;
-
+mod encode;
+mod handshake;
+mod observer;
+mod peers;
+mod shell;

@@ -17,7 +17,16 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in [nodes(), settings(), sequences(), targets(), vnc_sessions(), tickets(), admin_links(), admin_sessions()] {
+        for table in [
+            nodes(),
+            settings(),
+            sequences(),
+            targets(),
+            vnc_sessions(),
+            tickets(),
+            admin_links(),
+            admin_sessions(),
+        ] {
             manager.create_table(table).await?;
         }
         for index in indexes() {
@@ -32,9 +41,16 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in
-            ["admin_sessions", "admin_links", "tickets", "vnc_sessions", "targets", "sequences", "settings", "nodes"]
-        {
+        for table in [
+            "admin_sessions",
+            "admin_links",
+            "tickets",
+            "vnc_sessions",
+            "targets",
+            "sequences",
+            "settings",
+            "nodes",
+        ] {
             manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }
         Ok(())

@@ -3,7 +3,6 @@
 
 mod m0001_first;
 
-use crate::OpenError;
 use crate::connection::Database;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -20,10 +19,10 @@ impl MigratorTrait for Migrator {
 }
 
 /// Runs what is missing, in one transaction that two starting processes enter one after the other.
-pub(crate) async fn bring_up_to_date(database: &Database) -> Result<(), OpenError> {
-    let transaction = locked(database).await.map_err(OpenError::Migration)?;
-    Migrator::up(&transaction, None).await.map_err(OpenError::Migration)?;
-    transaction.commit().await.map_err(OpenError::Migration)
+pub(crate) async fn bring_up_to_date(database: &Database) -> Result<(), DbErr> {
+    let transaction = locked(database).await?;
+    Migrator::up(&transaction, None).await?;
+    transaction.commit().await
 }
 
 async fn locked(database: &Database) -> Result<DatabaseTransaction, DbErr> {
@@ -39,4 +38,106 @@ pub(crate) async fn take_down(database: &Database) -> Result<(), DbErr> {
     let transaction = locked(database).await?;
     Migrator::down(&transaction, None).await?;
     transaction.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DatabaseUrl, Options};
+    use sea_orm::{FromQueryResult, Statement};
+
+    #[derive(FromQueryResult)]
+    struct Name {
+        name: String,
+    }
+
+    async fn tables(database: &Database) -> Vec<String> {
+        let sql = match database.dialect() {
+            "sqlite" => {
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1"
+            }
+            _ => "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
+        };
+        let rows = database
+            .read(|db| {
+                let statement = Statement::from_string(db.get_database_backend(), sql);
+                Box::pin(Name::find_by_statement(statement).all(db))
+            })
+            .await
+            .unwrap();
+        rows.into_iter().map(|row| row.name).collect()
+    }
+
+    /// Up, up again, down and up: the schema is the same each time, and down leaves nothing.
+    async fn there_and_back(url: DatabaseUrl) {
+        let database = Database::connect(&url, &Options::default()).await.unwrap();
+        bring_up_to_date(&database).await.unwrap();
+        let first = tables(&database).await;
+        assert_eq!(
+            first,
+            [
+                "admin_links",
+                "admin_sessions",
+                "nodes",
+                "seaql_migrations",
+                "sequences",
+                "settings",
+                "targets",
+                "tickets",
+                "vnc_sessions"
+            ]
+        );
+        bring_up_to_date(&database).await.unwrap();
+        assert_eq!(tables(&database).await, first);
+        take_down(&database).await.unwrap();
+        assert_eq!(tables(&database).await, ["seaql_migrations"]);
+        bring_up_to_date(&database).await.unwrap();
+        assert_eq!(tables(&database).await, first);
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn sqlite_goes_up_and_down() {
+        let directory = tempfile::tempdir().unwrap();
+        there_and_back(DatabaseUrl::file(directory.path().join("g.db"))).await;
+        there_and_back(DatabaseUrl::memory()).await;
+    }
+
+    #[tokio::test]
+    async fn postgresql_goes_up_and_down() {
+        let server = testkit::pg::Server::obtain().unwrap();
+        let database = server.database(None).unwrap();
+        there_and_back(database.url().parse().unwrap()).await;
+        // The five indexes of the session table, by name.
+        let indexes = database
+            .run("SELECT indexname FROM pg_indexes WHERE tablename = 'vnc_sessions' AND indexname LIKE 'idx%' ORDER BY 1")
+            .unwrap();
+        assert_eq!(indexes.lines().count(), 5, "{indexes}");
+    }
+
+    /// Several processes on an empty database: one makes the tables, the others find them.
+    async fn all_at_once(url: DatabaseUrl) {
+        let starts: Vec<_> = (0..6)
+            .map(|_| {
+                let url = url.clone();
+                tokio::spawn(async move { crate::Store::open(&url, Options::default()).await })
+            })
+            .collect();
+        for start in starts {
+            start.await.unwrap().unwrap().ping().await.unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn first_starts_at_once_on_sqlite() {
+        let directory = tempfile::tempdir().unwrap();
+        all_at_once(DatabaseUrl::file(directory.path().join("g.db"))).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn first_starts_at_once_on_postgresql() {
+        let server = testkit::pg::Server::obtain().unwrap();
+        let database = server.database(None).unwrap();
+        all_at_once(database.url().parse().unwrap()).await;
+    }
 }

@@ -78,7 +78,9 @@ impl AdminLinks {
         self.store
             .write(move |tx| {
                 let row = admin_link::ActiveModel::from(row.clone()).reset_all();
-                Box::pin(async move { admin_link::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) })
+                Box::pin(async move {
+                    admin_link::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
+                })
             })
             .await
     }

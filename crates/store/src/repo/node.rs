@@ -104,11 +104,11 @@ impl Node {
                         .filter(vnc_session::Column::NodeId.eq(node.0))
                         .filter(vnc_session::Column::BootId.ne(boot.0))
                         .filter(vnc_session::Column::Status.eq(SessionStatus::Active.column()))
-                        .col_expr(vnc_session::Column::Status, Expr::value(SessionStatus::Terminated.column()))
                         .col_expr(
-                            vnc_session::Column::EndReason,
-                            Expr::value(EndReason::NodeLost.code()),
+                            vnc_session::Column::Status,
+                            Expr::value(SessionStatus::Terminated.column()),
                         )
+                        .col_expr(vnc_session::Column::EndReason, Expr::value(EndReason::NodeLost.code()))
                         .col_expr(vnc_session::Column::EndTime, Expr::col(vnc_session::Column::UpdatedAt))
                         .col_expr(vnc_session::Column::UpdatedAt, Expr::value(now))
                         .exec_with_returning(tx)
@@ -136,7 +136,8 @@ async fn upsert_boot(
     boot: BootId,
     now: DateTime<Utc>,
 ) -> Result<(), sea_orm::DbErr> {
-    let row = node::ActiveModel::from(node::Model { id: node.0, boot_id: boot.0, started_at: now }).reset_all();
+    let row =
+        node::ActiveModel::from(node::Model { id: node.0, boot_id: boot.0, started_at: now }).reset_all();
     let replace = OnConflict::column(node::Column::Id)
         .update_columns([node::Column::BootId, node::Column::StartedAt])
         .to_owned();

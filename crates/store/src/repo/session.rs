@@ -4,15 +4,17 @@
 //! viewer's messages, `packets_sent` the target's, `data_transferred` is both directions in megabytes.
 
 use crate::entity::vnc_session::{ActiveModel, Column, Entity, Model};
-use crate::value::{end_reason_from, from_column, from_json, ingress_column, ingress_from, moment, to_column, to_json};
+use crate::value::{
+    end_reason_from, from_column, from_json, ingress_column, ingress_from, moment, to_column, to_json,
+};
 use crate::{Cursor, Page, PageRequest, Store, StoreError, TokenHash};
 use chrono::{DateTime, Utc};
 use model::session::{Counters, EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, TargetId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    UpdateMany,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, UpdateMany,
 };
 use std::net::{IpAddr, SocketAddr};
 
@@ -353,9 +355,9 @@ fn running(id: SessionId) -> UpdateMany<Entity> {
 }
 
 fn after(cursor: Cursor) -> Condition {
-    Condition::any().add(Column::StartTime.lt(cursor.moment)).add(
-        Condition::all().add(Column::StartTime.eq(cursor.moment)).add(Column::Id.lt(cursor.id)),
-    )
+    Condition::any()
+        .add(Column::StartTime.lt(cursor.moment))
+        .add(Condition::all().add(Column::StartTime.eq(cursor.moment)).add(Column::Id.lt(cursor.id)))
 }
 
 fn with_counters(update: UpdateMany<Entity>, counters: &Counters) -> UpdateMany<Entity> {

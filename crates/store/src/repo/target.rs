@@ -8,7 +8,8 @@ use model::target::{Address, Security};
 use model::{Coded, TargetId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, Set,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, Set,
 };
 
 /// A target to register. The id is made by the caller, because the sealed secret is bound to it.
@@ -242,8 +243,7 @@ impl Targets {
     /// # Errors
     /// The database's.
     pub async fn remove(&self, id: TargetId) -> Result<bool, StoreError> {
-        let done =
-            self.store.write(move |tx| Box::pin(target::Entity::delete_by_id(id.0).exec(tx))).await?;
+        let done = self.store.write(move |tx| Box::pin(target::Entity::delete_by_id(id.0).exec(tx))).await?;
         Ok(done.rows_affected > 0)
     }
 }

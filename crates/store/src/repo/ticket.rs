@@ -251,7 +251,9 @@ impl Tickets {
         self.store
             .write(move |tx| {
                 let row = ticket::ActiveModel::from(row.clone()).reset_all();
-                Box::pin(async move { ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) })
+                Box::pin(
+                    async move { ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) },
+                )
             })
             .await
     }
@@ -320,7 +322,7 @@ impl Tickets {
                 session: SessionId(row.id),
                 reason: row.end_reason.as_deref().and_then(end_reason_from),
             }),
-            Resumption::Done { before, after } => resumed(&before, after),
+            Resumption::Done { was_active, session } => resumed(was_active, *session),
         }
     }
 
@@ -381,12 +383,16 @@ fn refusal(row: ticket::Model) -> TakeError {
 }
 
 enum Resumption {
-    Done { before: vnc_session::Model, after: vnc_session::Model },
+    Done { was_active: bool, session: Box<vnc_session::Model> },
     Refused,
-    Over(vnc_session::Model),
+    Over(Box<vnc_session::Model>),
 }
 
-async fn resume(tx: &DatabaseTransaction, wish: &ResumeTicket, now: DateTime<Utc>) -> Result<Resumption, DbErr> {
+async fn resume(
+    tx: &DatabaseTransaction,
+    wish: &ResumeTicket,
+    now: DateTime<Utc>,
+) -> Result<Resumption, DbErr> {
     let ticket = ticket::Entity::find()
         .filter(ticket::Column::TokenHash.eq(wish.token_hash.to_column()))
         .filter(ticket::Column::ResumeHash.eq(wish.resume_hash.to_column()))
@@ -416,8 +422,11 @@ async fn resume(tx: &DatabaseTransaction, wish: &ResumeTicket, now: DateTime<Utc
         .exec_with_returning(tx)
         .await?;
     Ok(match after.into_iter().next() {
-        Some(after) => Resumption::Done { before, after },
-        None => Resumption::Over(before),
+        Some(after) => Resumption::Done {
+            was_active: before.status == SessionStatus::Active.column(),
+            session: Box::new(after),
+        },
+        None => Resumption::Over(Box::new(before)),
     })
 }
 
@@ -428,14 +437,15 @@ fn may_go_on(wish: &ResumeTicket, now: DateTime<Utc>) -> Condition {
     let broke = Condition::all()
         .add(vnc_session::Column::UpdatedAt.gte(oldest))
         .add(vnc_session::Column::EndReason.is_in(RESUMABLE.map(|reason| reason.code())));
-    let lives =
-        Condition::any().add(vnc_session::Column::ExpiresAt.is_null()).add(vnc_session::Column::ExpiresAt.gt(now));
-    Condition::all().add(lives).add(
-        Condition::any().add(vnc_session::Column::Status.eq(SessionStatus::Active.column())).add(broke),
-    )
+    let lives = Condition::any()
+        .add(vnc_session::Column::ExpiresAt.is_null())
+        .add(vnc_session::Column::ExpiresAt.gt(now));
+    Condition::all()
+        .add(lives)
+        .add(Condition::any().add(vnc_session::Column::Status.eq(SessionStatus::Active.column())).add(broke))
 }
 
-fn resumed(before: &vnc_session::Model, after: vnc_session::Model) -> Result<Resumed, ResumeError> {
+fn resumed(was_active: bool, after: vnc_session::Model) -> Result<Resumed, ResumeError> {
     let corrupt = |column| StoreError::Corrupt { column };
     Ok(Resumed {
         session: SessionId(after.id),
@@ -445,7 +455,7 @@ fn resumed(before: &vnc_session::Model, after: vnc_session::Model) -> Result<Res
         started_at: after.start_time,
         ingress: ingress_from(&after.ingress).ok_or(corrupt("vnc_sessions.ingress"))?,
         attachment: u32::try_from(after.attachment).map_err(|_| corrupt("vnc_sessions.attachment"))?,
-        was_active: before.status == SessionStatus::Active.column(),
+        was_active,
     })
 }
 

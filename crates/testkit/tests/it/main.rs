@@ -1,3 +1,4 @@
 //! The test kit against the programs that it starts.
 
 mod peers;
+mod viewer;

@@ -17,7 +17,9 @@ for (const name of (await readdir(new URL('assets/', dist))).filter((n) => n.end
   if (isFirst) entry += size;
   const bad = !isFirst && size > LAZY;
   over ||= bad;
-  console.log(`${(size / 1024).toFixed(1).padStart(6)} KB  ${isFirst ? 'entry' : 'lazy '}  ${name}${bad ? '  over 60 KB' : ''}`);
+  console.log(
+    `${(size / 1024).toFixed(1).padStart(6)} KB  ${isFirst ? 'entry' : 'lazy '}  ${name}${bad ? '  over 60 KB' : ''}`,
+  );
 }
 over ||= entry > ENTRY;
 console.log(`${(entry / 1024).toFixed(1).padStart(6)} KB  entry JavaScript in all, of ${ENTRY / 1024} KB`);

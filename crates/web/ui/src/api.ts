@@ -68,7 +68,11 @@ const PATIENCE = 15_000;
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
   try {
-    const init: RequestInit = { method, signal: AbortSignal.timeout(PATIENCE), headers: { accept: 'application/json' } };
+    const init: RequestInit = {
+      method,
+      signal: AbortSignal.timeout(PATIENCE),
+      headers: { accept: 'application/json' },
+    };
     if (body !== undefined) {
       init.body = JSON.stringify(body);
       init.headers = { accept: 'application/json', 'content-type': 'application/json' };

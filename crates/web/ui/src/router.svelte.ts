@@ -1,9 +1,6 @@
 /** Addresses of the interface, on the History API. */
 export type Route =
-  | { page: 'targets' }
-  | { page: 'login' }
-  | { page: 'console'; token: string }
-  | { page: 'missing'; path: string };
+  { page: 'targets' } | { page: 'login' } | { page: 'console'; token: string } | { page: 'missing'; path: string };
 
 /** What a console page needs to know about where it was opened from; survives a reload. */
 export interface Origin {

@@ -148,9 +148,10 @@ impl Ra2Key {
     /// Reads PKCS#8 or PKCS#1 in DER, for example `openssl genpkey -algorithm rsa -outform der`.
     pub fn from_der(bytes: &[u8]) -> Result<Ra2Key, Ra2KeyError> {
         let numbers = der::read_private_key(bytes).ok_or(Ra2KeyError::Encoding)?;
-        let [n, e, _d, p, q] = numbers.map(|n| Zeroizing::new(n.to_vec()));
-        let [p, q, e] = [p, q, e].map(|n| BigUint::from_bytes_be(&n));
-        if &p * &q != BigUint::from_bytes_be(&n) {
+        let [n, e, d, p, q] = numbers.map(BigUint::from_bytes_be);
+        let one = BigUint::from(1u8);
+        let inverse = |prime: &BigUint| *prime > one && &d * &e % (prime - &one) == one;
+        if &p * &q != n || !inverse(&p) || !inverse(&q) {
             return Err(Ra2KeyError::Numbers);
         }
         Ra2Key::from_primes(&p, &q, &e)

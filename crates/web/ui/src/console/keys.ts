@@ -6,10 +6,7 @@
  * text stays what it is.
  */
 
-type KeyLike = Pick<
-  KeyboardEvent,
-  'key' | 'code' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey' | 'getModifierState'
->;
+type KeyLike = Pick<KeyboardEvent, 'key' | 'code' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey' | 'getModifierState'>;
 
 /** What a US keyboard has on each printable key: plain, with Shift. */
 export const US: Readonly<Record<string, readonly [string, string]>> = {
@@ -49,6 +46,9 @@ function isNamed(key: string): boolean {
   return /^[A-Z][A-Za-z0-9]+$/.test(key);
 }
 
+/** Arabic letters in their joined shapes [Unicode, Arabic Presentation Forms-B]. */
+const PRESENTATION = /[\ufe70-\ufefc]/;
+
 export type Translation =
   | { as: 'is' }
   /** The same physical key, with a Latin character. */
@@ -64,7 +64,8 @@ export function translate(event: KeyLike): Translation {
   const shortcut = (event.ctrlKey || event.altKey || event.metaKey) && !event.getModifierState('AltGraph');
   const us = US[code];
   if (shortcut && us && !isLatin(key)) return { as: 'key', key: us[event.shiftKey ? 1 : 0] };
-  const characters = [...key];
+  // The lam-alef key is two letters, or one presentation form of both; programs expect the letters.
+  const characters = [...(PRESENTATION.test(key) ? key.normalize('NFKC') : key)];
   if (characters.length > 1) return { as: 'text', characters };
   return { as: 'is' };
 }

@@ -3,7 +3,7 @@ declare module '@novnc/novnc' {
   export default class RFB extends EventTarget {
     constructor(
       target: Element,
-      channel: WebSocket | string,
+      channel: import('./channel').Channel | WebSocket | string,
       options?: { shared?: boolean; credentials?: object; wsProtocols?: string[] },
     );
     viewOnly: boolean;

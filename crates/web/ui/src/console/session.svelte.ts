@@ -2,6 +2,7 @@
 import { api, consoleInfoPath, type ConsoleInfo } from '../api';
 import { asFailure, FailureError, type Failure } from '../failure';
 import { locale } from '../i18n.svelte';
+import { Channel } from './channel';
 import { BACK_OFF, readClose, retryOf, type Retry } from './close';
 import { resumeKey, websocketUrl } from './resume';
 import type { Screen } from './screen';
@@ -151,11 +152,7 @@ export class ConsoleSession {
     if (this.closed) return;
     let opened = false;
     let told = false;
-    const early: MessageEvent[] = [];
     const socket = new WebSocket(websocketUrl(this.token, location), ['binary', `resume.${this.key}`]);
-    socket.binaryType = 'arraybuffer';
-    // The handshake may outrun the download of the viewer: what came is kept and shown to it.
-    socket.onmessage = (event) => early.push(event);
     socket.addEventListener('open', () => (opened = true));
     socket.addEventListener('close', (event) => {
       if (told || this.socket !== socket) return;
@@ -163,6 +160,8 @@ export class ConsoleSession {
       this.keepPicture();
       void this.handleClose(readClose(event.code, event.reason), opened);
     });
+    // After the listeners above: what the server says of the end is read before the viewer tears itself down.
+    const channel = new Channel(socket);
     this.socket = socket;
 
     let module: typeof import('./screen');
@@ -178,7 +177,7 @@ export class ConsoleSession {
     }
     if (this.closed || this.socket !== socket || socket.readyState > WebSocket.OPEN) return;
 
-    const screen = new module.Screen(this.stage, socket, { shared: true });
+    const screen = new module.Screen(this.stage, channel, { shared: true });
     this.screen = screen;
     screen.background = 'transparent';
     screen.qualityLevel = this.quality;
@@ -202,7 +201,7 @@ export class ConsoleSession {
       this.onclipboard(this.clipboard);
     });
     screen.onframe = () => this.handleFrame(screen);
-    for (const event of early) socket.onmessage?.(event);
+    channel.flow();
   }
 
   private prepareCanvas(screen: Screen): void {

@@ -1,0 +1,119 @@
+//! Buffers that a session has only while bytes are in them.
+//!
+//! An idle session owns none. Each worker thread keeps the one it used last, warm in its cache; a few
+//! more wait in the pool, the rest goes back to the allocator. When sessions with slow peers hold as
+//! much as the cap allows, further ones get small buffers: slower, but always going on, so nobody can
+//! stop the others by not reading.
+
+use crate::limits::{BUFFER, SMALL_BUFFER};
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Buffers kept for the next taker: 4 MiB, so that memory falls after a busy hour.
+const SPARES: usize = 64;
+
+thread_local! {
+    static WARM: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
+}
+
+/// Where buffers come from.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    spares: Mutex<Vec<Vec<u8>>>,
+    /// Bytes in the hands of sessions.
+    lent: AtomicUsize,
+    cap: usize,
+}
+
+/// A buffer; goes back when dropped.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    pool: Arc<Pool>,
+}
+
+impl Pool {
+    pub(crate) fn new(cap: usize) -> Arc<Pool> {
+        Arc::new(Pool { spares: Mutex::default(), lent: AtomicUsize::new(0), cap })
+    }
+
+    /// Bytes in the hands of sessions.
+    pub(crate) fn lent(&self) -> usize {
+        self.lent.load(Relaxed)
+    }
+
+    /// A buffer of the usual size, or a small one when the cap is reached. Its bytes are arbitrary.
+    pub(crate) fn take(self: &Arc<Self>) -> Buffer {
+        let before = self.lent.fetch_add(BUFFER, Relaxed);
+        if before.saturating_add(BUFFER) > self.cap {
+            self.lent.fetch_sub(BUFFER - SMALL_BUFFER, Relaxed);
+            return Buffer { bytes: vec![0; SMALL_BUFFER], pool: self.clone() };
+        }
+        let spare = || self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let bytes = WARM.take().or_else(spare).unwrap_or_else(|| vec![0; BUFFER]);
+        Buffer { bytes, pool: self.clone() }
+    }
+
+    fn give(&self, bytes: Vec<u8>) {
+        self.lent.fetch_sub(bytes.len(), Relaxed);
+        if bytes.len() != BUFFER {
+            return;
+        }
+        let Some(bytes) = WARM.replace(Some(bytes)) else { return };
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        if spares.len() < SPARES {
+            spares.push(bytes);
+        }
+    }
+}
+
+impl Buffer {
+    /// Makes room for `len` bytes, keeping what is there. The caller bounds `len`.
+    pub(crate) fn grow(&mut self, len: usize) {
+        if let Some(more) = len.checked_sub(self.bytes.len()) {
+            self.pool.lent.fetch_add(more, Relaxed);
+            self.bytes.resize(len, 0);
+        }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.pool.give(std::mem::take(&mut self.bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_the_cap_buffers_are_small_and_all_of_it_comes_back() {
+        let pool = Pool::new(3 * BUFFER);
+        let mut taken: Vec<_> = (0..5).map(|_| pool.take()).collect();
+        let sizes: Vec<_> = taken.iter().map(|b| b.len()).collect();
+        assert_eq!(sizes, [BUFFER, BUFFER, BUFFER, SMALL_BUFFER, SMALL_BUFFER]);
+        assert_eq!(pool.lent(), 3 * BUFFER + 2 * SMALL_BUFFER);
+        taken[0][7] = 9;
+        taken[0].grow(2 * BUFFER);
+        assert_eq!((taken[0].len(), taken[0][7]), (2 * BUFFER, 9));
+        drop(taken);
+        assert_eq!(pool.lent(), 0);
+        assert_eq!(pool.take().len(), BUFFER);
+    }
+}

@@ -1,0 +1,286 @@
+//! The observer: frames every message of a session in both directions, says what happens, and edits by
+//! policy, without decoding a pixel.
+//!
+//! One machine watches both directions, because they explain each other: the viewer's encodings say which
+//! rectangles may come, the target's announcements say which messages may follow. It copies nothing:
+//! the shell shows bytes, and shows those again that were not decided.
+//!
+//! - getters: [`Observer::negotiated`], [`Observer::counters`], [`Observer::at_boundary`],
+//!   [`Observer::has_insertions`];
+//! - inputs: [`Observer::observe`];
+//! - mutators: [`Observer::set_policy`], [`Observer::release_input`].
+//!
+//! INVARIANT: the outcome does not depend on the pieces that the bytes come in.
+//! INVARIANT: memory is bounded by `limits`, whatever the peers send.
+
+mod clipboard;
+mod formats;
+mod negotiated;
+mod pressed;
+mod target;
+mod updates;
+mod viewer;
+
+pub use negotiated::{Extensions, Negotiated};
+
+use crate::encoding::EncodingSet;
+use crate::encoding::PixelSizes;
+use crate::{Misbehavior, PixelFormat, ServerInit, limits};
+use formats::Formats;
+use model::event::{Event, Origin, Sink};
+use model::session::Counters;
+use model::{Coded, Policy};
+use pressed::Pressed;
+use updates::{Rules, Updates};
+
+/// Watches one session after its handshakes.
+pub struct Observer {
+    mode: Mode,
+    policy: Policy,
+    negotiated: Negotiated,
+    formats: Formats,
+    updates: Updates,
+    viewer: viewer::Stream,
+    target: target::Stream,
+    pressed: Pressed,
+    /// Waits for a boundary of the viewer's messages.
+    towards_target: Vec<u8>,
+    /// Waits for a boundary of the target's messages.
+    towards_viewer: Vec<u8>,
+    edits: Vec<Edit>,
+    insertions: Vec<u8>,
+    counters: Counters,
+}
+
+/// What the observer may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    /// Edits by policy; only what was negotiated may come.
+    Live,
+    /// Edits nothing; takes the wire as it is.
+    Passive,
+}
+
+/// What is to be done with the bytes of one call.
+#[derive(Debug)]
+pub struct Verdict<'a> {
+    /// So many bytes of the input are understood; none after them may leave yet.
+    pub decided: usize,
+    /// Changes, in order, not overlapping, within the decided bytes.
+    pub edits: &'a [Edit],
+    /// The peer broke the protocol right after the decided bytes: the session ends.
+    pub fault: Option<Misbehavior>,
+    insertions: &'a [u8],
+}
+
+/// A change to the bytes of one call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Edit {
+    /// Offset in the input.
+    pub at: usize,
+    /// Bytes from there on that do not leave.
+    pub drop: usize,
+    from: usize,
+    to: usize,
+}
+
+impl Verdict<'_> {
+    /// Whether the decided bytes leave as they are.
+    pub fn is_untouched(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// Bytes that leave before `edit.at`.
+    pub fn insertion(&self, edit: &Edit) -> &[u8] {
+        self.insertions.get(edit.from..edit.to).unwrap_or_default()
+    }
+
+    /// Appends what leaves to `out`.
+    pub fn apply(&self, input: &[u8], out: &mut Vec<u8>) {
+        let mut done = 0;
+        for edit in self.edits {
+            out.extend_from_slice(input.get(done..edit.at).unwrap_or_default());
+            out.extend_from_slice(self.insertion(edit));
+            done = edit.at + edit.drop;
+        }
+        out.extend_from_slice(input.get(done..self.decided).unwrap_or_default());
+    }
+}
+
+impl Observer {
+    /// The most bytes that the shell may have to keep for one direction.
+    pub const MAX_HELD: usize = 8 + limits::CLIPBOARD;
+
+    /// Live: both handshakes are over and ServerInit is known.
+    pub fn after_init(init: &ServerInit, policy: Policy) -> Observer {
+        Observer::new(Mode::Live, init, policy)
+    }
+
+    /// For captures and recordings: nothing is edited, and encodings count as the viewer offered them.
+    pub fn passive(init: &ServerInit) -> Observer {
+        Observer::new(Mode::Passive, init, Policy::default())
+    }
+
+    fn new(mode: Mode, init: &ServerInit, policy: Policy) -> Observer {
+        let mut asked = EncodingSet::default();
+        asked.insert(crate::encoding::Encoding::Raw);
+        let lenient = mode == Mode::Passive;
+        let rules = Rules { asked, lenient, tight_without_zlib: false, doubting: false };
+        let screen = Some((init.width, init.height));
+        Observer {
+            mode,
+            policy,
+            negotiated: Negotiated::new(init),
+            formats: Formats::new(init.pixel_format),
+            updates: Updates::new(screen, PixelSizes::of(&init.pixel_format), rules),
+            viewer: viewer::Stream::default(),
+            target: target::Stream::default(),
+            pressed: Pressed::new(),
+            towards_target: Vec::new(),
+            towards_viewer: Vec::new(),
+            edits: Vec::new(),
+            insertions: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Shows bytes of one direction: those of earlier calls that were not decided, and new ones after
+    /// them. Without bytes it only collects insertions that wait for a message boundary.
+    pub fn observe<S: Sink>(&mut self, from: Origin, input: &[u8], sink: &mut S) -> Verdict<'_> {
+        self.edits.clear();
+        self.insertions.clear();
+        let (decided, fault) = match from {
+            Origin::Viewer => self.observe_viewer(input, sink),
+            Origin::Target => self.observe_target(input, sink),
+        };
+        let bytes = u64::try_from(decided).unwrap_or(0);
+        match from {
+            Origin::Viewer => self.counters.viewer_bytes += bytes,
+            Origin::Target => self.counters.target_bytes += bytes,
+        }
+        Verdict { decided, edits: &self.edits, fault, insertions: &self.insertions }
+    }
+
+    /// Changes the rules. If input was allowed and is no longer, everything pressed is let go.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+        if !self.policy.allows_input() {
+            self.release_input();
+        }
+    }
+
+    /// Lets go of every key and button that is down at the target.
+    pub fn release_input(&mut self) {
+        self.pressed.release(&mut self.towards_target);
+    }
+
+    /// Whether bytes wait to be inserted; `observe(towards.other(), &[], …)` collects them at a boundary.
+    pub fn has_insertions(&self, towards: Origin) -> bool {
+        match towards {
+            Origin::Target => !self.towards_target.is_empty(),
+            Origin::Viewer => !self.towards_viewer.is_empty(),
+        }
+    }
+
+    /// Whether what left so far ends with a whole message.
+    pub fn at_boundary(&self, from: Origin) -> bool {
+        match from {
+            Origin::Viewer => self.viewer.is_at_boundary(),
+            Origin::Target => self.target.is_at_boundary() && !self.updates.is_open(),
+        }
+    }
+
+    /// What the peers agreed on so far.
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+
+    /// The format of the next update, as far as it is known: the earliest that is still possible.
+    pub fn pixel_format(&self) -> PixelFormat {
+        self.formats.current()
+    }
+
+    /// What was moved so far. Bytes count once they are decided.
+    pub fn counters(&self) -> Counters {
+        Counters { rectangles: self.updates.rectangles, ..self.counters }
+    }
+
+    fn is_live(&self) -> bool {
+        self.mode == Mode::Live
+    }
+
+    fn drop_bytes(&mut self, at: usize, count: usize) {
+        if count == 0 {
+            return;
+        }
+        match self.edits.last_mut() {
+            Some(last) if last.at + last.drop == at => last.drop += count,
+            _ => {
+                let end = self.insertions.len();
+                self.edits.push(Edit { at, drop: count, from: end, to: end });
+            }
+        }
+    }
+
+    fn insert_bytes(&mut self, at: usize, bytes: &[u8]) {
+        let from = self.insertions.len();
+        self.insertions.extend_from_slice(bytes);
+        let to = self.insertions.len();
+        match self.edits.last_mut() {
+            // Goes out after the earlier insertion and in place of the same dropped bytes.
+            Some(last) if last.to == from && last.at + last.drop == at => last.to = to,
+            _ => self.edits.push(Edit { at, drop: 0, from, to }),
+        }
+    }
+
+    /// Inserts what waits for a boundary of `from`'s messages.
+    #[inline]
+    fn insert_waiting(&mut self, from: Origin, at: usize) {
+        let waiting = match from {
+            Origin::Viewer => &mut self.towards_target,
+            Origin::Target => &mut self.towards_viewer,
+        };
+        if waiting.is_empty() {
+            return;
+        }
+        let mut bytes = std::mem::take(waiting);
+        self.insert_bytes(at, &bytes);
+        bytes.clear();
+        match from {
+            Origin::Viewer => self.towards_target = bytes,
+            Origin::Target => self.towards_viewer = bytes,
+        }
+    }
+
+    fn report_message<S: Sink>(&mut self, from: Origin, kind: u8, sink: &mut S) {
+        match from {
+            Origin::Viewer => self.counters.viewer_messages += 1,
+            Origin::Target => self.counters.target_messages += 1,
+        }
+        sink.event(Event::Message { from, kind });
+    }
+
+    fn report_dropped<S: Sink>(&mut self, from: Origin, kind: u8, sink: &mut S) {
+        self.counters.dropped += 1;
+        sink.event(Event::Dropped { from, kind });
+    }
+
+    fn report_fault<S: Sink>(from: Origin, fault: Misbehavior, sink: &mut S) {
+        sink.event(Event::Fault { from, code: fault.code() });
+    }
+}
+
+/// Whether a message leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ruling {
+    Pass,
+    Drop,
+    /// Another message was inserted in its place.
+    Replace,
+}
+
+impl Ruling {
+    fn pass_if(allowed: bool) -> Ruling {
+        if allowed { Ruling::Pass } else { Ruling::Drop }
+    }
+}

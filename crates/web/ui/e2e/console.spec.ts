@@ -1,0 +1,254 @@
+/**
+ * The console against a running `gatehouse serve` and a real machine (Xvnc with a terminal), read back in the machine.
+ *
+ * GATEHOUSE_E2E_URL is the server's address, GATEHOUSE_E2E_LINK a fresh admin link of it.
+ */
+import type { BrowserContext, CDPSession, Page } from '@playwright/test';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { CSP } from './csp.ts';
+import { Guest } from './guest.ts';
+import { expect, LANGUAGES, prefer, shootSizes, test, type Language } from './page.ts';
+
+const link = process.env.GATEHOUSE_E2E_LINK;
+const NAMES = {
+  en: {
+    console: 'Console',
+    keys: 'Keys',
+    clipboard: 'Clipboard',
+    view: 'View',
+    viewOnly: 'View-only',
+    keyboard: 'On-screen keyboard',
+    send: 'Send to machine',
+    type: 'Type as keys',
+    text: 'Text',
+    end: 'End',
+  },
+  ar: {
+    console: 'وحدة التحكم',
+    keys: 'مفاتيح خاصة',
+    clipboard: 'الحافظة',
+    view: 'العرض',
+    viewOnly: 'للمشاهدة فقط',
+    keyboard: 'لوحة مفاتيح على الشاشة',
+    send: 'إرسال إلى الجهاز',
+    type: 'كتابته كمفاتيح',
+    text: 'النص',
+    end: 'إنهاء',
+  },
+} as const;
+
+let guest: Guest;
+// One link lets in once: the first test goes through the door, the others keep its cookie.
+let door = '';
+
+test.beforeAll(async ({ browser }, info) => {
+  if (!process.env.GATEHOUSE_E2E_URL || !link) {
+    throw new Error('set GATEHOUSE_E2E_URL and GATEHOUSE_E2E_LINK (gatehouse admin link) to a running gatehouse serve');
+  }
+  guest = await Guest.start();
+  door = `${info.project.outputDir}/door.json`;
+  if (existsSync(door)) return;
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(link);
+  await expect(page).toHaveURL(new URL('/', link).href);
+  await mkdir(dirname(door), { recursive: true });
+  await context.storageState({ path: door });
+  await page.goto(link);
+  await expect(page.getByRole('alert')).toContainText('auth.link_used');
+  await context.close();
+});
+
+test.afterAll(async () => {
+  await guest?.stop();
+});
+
+async function enter(context: BrowserContext, page: Page, language: Language): Promise<void> {
+  const { cookies } = JSON.parse(await (await import('node:fs/promises')).readFile(door, 'utf8')) as { cookies: [] };
+  await context.addCookies(cookies);
+  await prefer(page, language, 'light');
+}
+
+/** Adds the machine where it is not listed yet, opens its console and waits for the picture. */
+async function open(page: Page, language: Language): Promise<void> {
+  await page.goto('/');
+  const name = `Guest ${guest.port}`;
+  const row = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name }) });
+  const answer = await page.request.get('/api/targets');
+  const { targets } = (await answer.json()) as { targets: { name: string }[] };
+  if (!targets.some((target) => target.name === name)) {
+    await page
+      .getByRole('main')
+      .getByRole('button', { name: language === 'en' ? 'Add target' : 'إضافة وجهة' })
+      .click();
+    await page.getByLabel(language === 'en' ? 'Name' : 'الاسم', { exact: true }).fill(name);
+    await page.getByLabel(language === 'en' ? 'Address' : 'العنوان').fill(guest.url);
+    await page.getByRole('dialog').getByRole('button').first().click();
+  }
+  await row.getByRole('button').last().click();
+  await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'connected');
+  await expect(page.locator('.live canvas')).toBeFocused();
+}
+
+/** How many different pixels a row of the picture has: a blank canvas has one. */
+function colors(page: Page): Promise<number> {
+  return page.locator('canvas').evaluate((canvas: HTMLCanvasElement) => {
+    const copy = new OffscreenCanvas(400, 40).getContext('2d', { willReadFrequently: true })!;
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, 400, 40);
+    return new Set(new Uint32Array(data.buffer)).size;
+  });
+}
+
+type Modifiers = { alt?: boolean; ctrl?: boolean; shift?: boolean };
+
+/** A key of a layout that the test machine does not have: what the browser tells a page under that layout. */
+async function key(cdp: CDPSession, code: string, text: string, held: Modifiers = {}): Promise<void> {
+  const modifiers = (held.alt ? 1 : 0) | (held.ctrl ? 2 : 0) | (held.shift ? 8 : 0);
+  await cdp.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', code, key: text, modifiers });
+  await cdp.send('Input.dispatchKeyEvent', { type: 'keyUp', code, key: text, modifiers });
+}
+
+/** The Arabic (101) layout's key for each letter used here. */
+const ARABIC: Record<string, string> = { م: 'KeyL', ر: 'KeyV', ح: 'KeyP', ب: 'KeyF', ا: 'KeyH', ﻻ: 'KeyB' };
+
+for (const language of LANGUAGES) {
+  const names = NAMES[language];
+
+  test.describe(language, () => {
+    test.beforeEach(({ context, page }) => enter(context, page, language));
+
+    test('the page is served under the policy that these tests hold it to', async ({ page }) => {
+      const response = await page.goto('/');
+      expect(response?.headers()['content-security-policy']).toBe(CSP);
+      await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    });
+
+    test('a click opens the screen', async ({ page }) => {
+      await open(page, language);
+      await expect.poll(() => colors(page)).toBeGreaterThan(1);
+      await shootSizes(page, 'console-live', language);
+    });
+
+    test('shortcuts go by the physical key under an Arabic layout, letters by what they are', async ({ page }) => {
+      await open(page, language);
+      const cdp = await page.context().newCDPSession(page);
+      const before = await guest.typed();
+      await page.keyboard.type('Ab1');
+      await cdp.send('Input.dispatchKeyEvent', {
+        type: 'rawKeyDown',
+        code: 'ControlLeft',
+        key: 'Control',
+        modifiers: 2,
+      });
+      await key(cdp, 'KeyC', 'ؤ', { ctrl: true });
+      await key(cdp, 'KeyV', 'ر', { ctrl: true });
+      await cdp.send('Input.dispatchKeyEvent', { type: 'keyUp', code: 'ControlLeft', key: 'Control' });
+      // The last is what the lam-alef key is under X11: one character, which is to arrive as its two letters.
+      for (const letter of ['م', 'ر', 'ح', 'ب', 'ا', 'ﻻ']) await key(cdp, ARABIC[letter]!, letter);
+      await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('Ab1\u0003\u0016مرحبالا');
+    });
+
+    test('the key menu and the on-screen keyboard type in both scripts', async ({ page }) => {
+      await open(page, language);
+      const before = await guest.typed();
+      await page.getByRole('button', { name: names.keys, exact: true }).click();
+      await page.getByRole('button', { name: 'Tab', exact: true }).click();
+      await page.getByRole('button', { name: 'Ctrl', exact: true }).click();
+      await page.getByRole('button', { name: 'Ctrl', exact: true }).click();
+      await page.getByRole('button', { name: names.keyboard, exact: true }).click();
+      await page.keyboard.press('Escape');
+      const board = page.getByRole('group', { name: names.keyboard });
+      await shootSizes(page, 'console-keyboard', language);
+      await page.setViewportSize({ width: 1280, height: 800 });
+      const toArabic = board.getByRole('button', { name: /Arabic letters|حروف عربية/ });
+      const toEnglish = board.getByRole('button', { name: /English letters|حروف إنجليزية/ });
+      if (await toArabic.isVisible()) await toArabic.click();
+      for (const letter of ['س', 'لا', 'م']) await board.getByRole('button', { name: letter, exact: true }).click();
+      await board.getByRole('button', { name: 'Ctrl', exact: true }).click();
+      await board.getByRole('button', { name: 'ؤ', exact: true }).click();
+      await toEnglish.click();
+      await board.getByRole('button', { name: 'Shift', exact: true }).click();
+      await board.getByRole('button', { name: 'H', exact: true }).click();
+      await board.getByRole('button', { name: 'i', exact: true }).click();
+      await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('\tسلام\u0003Hi');
+    });
+
+    test('the clipboard goes both ways', async ({ page }) => {
+      await open(page, language);
+      await page.getByRole('button', { name: names.clipboard, exact: true }).click();
+      const text = page.getByLabel(names.text, { exact: true });
+      await text.fill('from the browser: نص عربي');
+      await page.getByRole('button', { name: names.send, exact: true }).click();
+      await expect.poll(() => guest.clipboard()).toBe('from the browser: نص عربي');
+      guest.copy('from the machine: تجربة');
+      await expect(text).toHaveValue('from the machine: تجربة');
+      const before = await guest.typed();
+      await text.fill('typed سطر');
+      await page.getByRole('button', { name: names.type, exact: true }).click();
+      await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('typed سطر');
+    });
+
+    test('view-only lets nothing through', async ({ page }) => {
+      await open(page, language);
+      const before = await guest.typed();
+      await page.getByRole('button', { name: names.view, exact: true }).click();
+      const box = page.getByRole('checkbox', { name: names.viewOnly });
+      await box.check();
+      await page.keyboard.press('Escape');
+      await page.locator('.live canvas').click();
+      await page.keyboard.type('lost');
+      await page.getByRole('button', { name: names.view, exact: true }).click();
+      await box.uncheck();
+      await page.keyboard.press('Escape');
+      await page.locator('.live canvas').click();
+      await page.keyboard.type('kept');
+      await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('kept');
+    });
+
+    test('the bar is reached and left by keyboard alone', async ({ page }) => {
+      await open(page, language);
+      const before = await guest.typed();
+      await page.keyboard.press('Control+Alt+Shift+KeyB');
+      await expect(page.getByRole('button', { name: names.keys, exact: true })).toBeFocused();
+      await page.keyboard.press('Enter');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+Alt+Shift+KeyB');
+      await expect(page.locator('.live canvas')).toBeFocused();
+      await page.keyboard.type('x');
+      // Nothing of the shortcut is left pressed in the machine.
+      await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('x');
+    });
+
+    test('a reload comes back to the same session', async ({ page }) => {
+      await open(page, language);
+      await page.reload();
+      await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'connected');
+      const before = await guest.typed();
+      await page.keyboard.type('again');
+      await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('again');
+    });
+
+    test('a session that is ended from the list says so over its last picture', async ({ page, context }) => {
+      await open(page, language);
+      await expect.poll(() => colors(page)).toBeGreaterThan(1);
+      const list = await context.newPage();
+      await prefer(list, language, 'light');
+      await list.goto('/');
+      const mine = list.locator('.session').filter({ hasText: `Guest ${guest.port}` });
+      await mine.first().getByRole('button').click();
+      await list.getByRole('dialog').getByRole('button').first().click();
+      await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'ended');
+      await expect(page.getByRole('alert')).toContainText('session.killed');
+      await expect(page.locator('.past canvas')).toBeVisible();
+      expect(await colors(page)).toBeGreaterThan(1);
+      await shootSizes(page, 'console-ended', language);
+      // The next step is one press away.
+      await page.getByRole('alert').getByRole('button').first().click();
+      await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'connected');
+      await list.close();
+    });
+  });
+}

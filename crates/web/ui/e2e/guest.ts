@@ -1,0 +1,92 @@
+/** A machine to open: a real Xvnc with a terminal that writes down every byte that its keyboard makes. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+export class Guest {
+  private constructor(
+    readonly port: number,
+    private readonly display: string,
+    private readonly folder: string,
+    private readonly children: ChildProcess[],
+  ) {}
+
+  static async start(): Promise<Guest> {
+    const folder = await mkdtemp(join(tmpdir(), 'gatehouse-guest-'));
+    const port = await freePort();
+    const server = spawn(
+      'Xvnc',
+      // prettier-ignore
+      ['-displayfd', '3', '-rfbport', String(port), '-localhost', '-SecurityTypes', 'None', '-AlwaysShared',
+       '-geometry', '1024x768', '-depth', '24', '-nolisten', 'tcp', '-AcceptSetDesktopSize'],
+      { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
+    );
+    const failed = once(server, 'error').then(([error]: unknown[]) => {
+      throw new Error(`Xvnc does not start (Debian package tigervnc-standalone-server): ${String(error)}`);
+    });
+    const lines = createInterface({ input: server.stdio[3] as NodeJS.ReadableStream });
+    const [number] = (await Promise.race([once(lines, 'line'), failed])) as [string];
+    const display = `:${number.trim()}`;
+    const typed = join(folder, 'typed');
+    await writeFile(typed, '');
+    // Raw mode: Ctrl+C is a byte like any other, so that it can be read back.
+    const terminal = spawn(
+      'xterm',
+      ['-u8', '-geometry', '160x60+0+0', '-e', 'sh', '-c', `stty raw -echo; printf 'ready\\r\\n'; exec cat > ${typed}`],
+      { env: { ...process.env, DISPLAY: display, LC_ALL: 'C.UTF-8' }, stdio: 'ignore' },
+    );
+    return new Guest(port, display, folder, [terminal, server]);
+  }
+
+  get url(): string {
+    return `vnc://127.0.0.1:${this.port}`;
+  }
+
+  /** All that was typed so far. */
+  typed(): Promise<string> {
+    return readFile(join(this.folder, 'typed'), 'utf8');
+  }
+
+  /** What a program in the machine would paste. */
+  async clipboard(): Promise<string> {
+    return await new Promise((resolve) => {
+      const env = { ...process.env, DISPLAY: this.display };
+      execFile('xclip', ['-selection', 'clipboard', '-o'], { env }, (_error, out) => resolve(out));
+    });
+  }
+
+  /** Copies in the machine. */
+  copy(text: string): void {
+    const child = spawn('xclip', ['-selection', 'clipboard', '-i'], {
+      env: { ...process.env, DISPLAY: this.display },
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    this.children.unshift(child);
+    child.stdin.end(text);
+  }
+
+  async stop(): Promise<void> {
+    for (const child of this.children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = once(child, 'exit');
+      child.kill('SIGTERM');
+      await gone;
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,115 @@
+/** A page that is watched: every test fails on a policy violation, a console error, an accessibility finding or a sideways scroll. */
+import { test as base, expect, type Page } from '@playwright/test';
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type Language = 'en' | 'ar';
+export type Theme = 'light' | 'dark';
+export const LANGUAGES: readonly Language[] = ['en', 'ar'];
+export const THEMES: readonly Theme[] = ['light', 'dark'];
+export const SIZES = [
+  { width: 390, height: 844 },
+  { width: 768, height: 1024 },
+  { width: 1280, height: 800 },
+] as const;
+
+const here = dirname(fileURLToPath(import.meta.url));
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const screens = process.env.GATEHOUSE_E2E_SCREENS ?? resolve(here, '../../../../target/screens');
+
+/** What the browser itself writes when a connection is refused that a test wants refused. */
+const EXPECTED_NOISE = /Failed to load resource|WebSocket connection to .* failed/;
+
+interface Watched {
+  /** Set by tests whose subject is a failing connection. */
+  allowNetworkErrors: () => void;
+}
+
+export const test = base.extend<{ watched: Watched }>({
+  // prettier-ignore
+  watched: [async ({ page }, use) => {
+    const errors: string[] = [];
+    let allow = false;
+    page.on('console', (message) => {
+      if (message.type() !== 'error' && message.type() !== 'warning') return;
+      if (allow && EXPECTED_NOISE.test(message.text())) return;
+      errors.push(message.text());
+    });
+    page.on('pageerror', (error) => errors.push(String(error)));
+    await page.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+      });
+    });
+    await use({ allowNetworkErrors: () => (allow = true) });
+    expect(errors, 'console errors and policy violations').toEqual([]);
+  }, { auto: true }],
+});
+
+export { expect };
+
+/** Before the first navigation: language and theme as a returning reader has them. */
+export async function prefer(page: Page, language: Language, theme: Theme): Promise<void> {
+  await page.addInitScript(
+    ([lang, look]) => {
+      localStorage.setItem('language', lang);
+      localStorage.setItem('theme', look);
+    },
+    [language, theme] as const,
+  );
+}
+
+export async function expectAccessible(page: Page): Promise<void> {
+  // Evaluated by the debugger, so the page's own policy is not loosened for it.
+  await page.evaluate(`${axe};0`);
+  const findings = await page.evaluate(async () => {
+    const result = await (
+      window as unknown as {
+        axe: {
+          run: (
+            o: object,
+          ) => Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }>;
+        };
+      }
+    ).axe.run({
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+      preload: false,
+    } as object);
+    return result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.html} ${n.failureSummary}`).join(' | ')}`);
+  });
+  expect(findings, 'accessibility findings').toEqual([]);
+}
+
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(over, 'pixels that stick out sideways').toBeLessThanOrEqual(0);
+}
+
+export async function expectLanguage(page: Page, language: Language): Promise<void> {
+  await expect(page.locator('html')).toHaveAttribute('lang', language);
+  await expect(page.locator('html')).toHaveAttribute('dir', language === 'ar' ? 'rtl' : 'ltr');
+}
+
+/** The picture `{page}-{state}-{language}-{theme}-{width}.png`, and the checks that hold for every picture. */
+export async function shoot(page: Page, name: string, language: Language, theme: Theme, width: number): Promise<void> {
+  await expectLanguage(page, language);
+  await expectNoSidewaysScroll(page);
+  await expectAccessible(page);
+  await page.evaluate(() => document.fonts.ready);
+  await mkdir(screens, { recursive: true });
+  await page.screenshot({ path: `${screens}/${name}-${language}-${theme}-${width}.png`, animations: 'disabled' });
+}
+
+/** Every size in one theme: states that differ by layout are looked at in all of them. */
+export async function shootSizes(page: Page, name: string, language: Language): Promise<void> {
+  for (const theme of THEMES) {
+    await page.evaluate((look) => (document.documentElement.dataset.theme = look), theme);
+    for (const size of SIZES) {
+      await page.setViewportSize(size);
+      await shoot(page, name, language, theme, size.width);
+    }
+  }
+}

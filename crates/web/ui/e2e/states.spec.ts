@@ -1,0 +1,341 @@
+/**
+ * Loading and failing: states that a healthy server does not show. Answers are scripted at the network's edge; the
+ * page, its policy and its words are the real ones.
+ */
+import type { Page, Route, WebSocketRoute } from '@playwright/test';
+import { expect, LANGUAGES, prefer, shootSizes, test, type Language } from './page.ts';
+
+const TOKEN = 'a'.repeat(52);
+const now = () => new Date(Date.now() - 240_000).toISOString();
+
+const problem = (status: number, code: string, detail?: string) => ({
+  status,
+  contentType: 'application/problem+json',
+  body: JSON.stringify({ code, detail }),
+});
+const good = (body: unknown) => ({ status: 200, contentType: 'application/json', body: JSON.stringify(body) });
+
+const TARGETS = [
+  {
+    id: '1',
+    number: 101,
+    name: 'Lab desktop',
+    address: '192.0.2.10:5901',
+    kind: 'vnc',
+    security: { floor: 'open', seen: 'encrypted_verified' },
+    active_sessions: 2,
+  },
+  {
+    id: '2',
+    number: 102,
+    name: 'جهاز المكتبة',
+    address: '[2001:db8::7]:5900',
+    kind: 'vnc',
+    security: { floor: 'open', seen: 'authenticated' },
+    active_sessions: 0,
+  },
+  {
+    id: '3',
+    number: 103,
+    name: 'Build server with a rather long name in the second rack',
+    address: 'build-02.example.net:5902',
+    kind: 'vnc',
+    security: { floor: 'open', seen: 'open' },
+    active_sessions: 0,
+  },
+  { id: '4', number: 104, name: 'Test card', address: 'testcard', kind: 'test_card', security: {}, active_sessions: 0 },
+];
+const SESSIONS = [
+  {
+    id: 's1',
+    target_name: 'Lab desktop',
+    subject: 'admin',
+    viewer: '198.51.100.23',
+    started_at: now(),
+    state: 'active',
+  },
+  {
+    id: 's2',
+    target_name: 'Lab desktop',
+    subject: 'سارة',
+    viewer: '198.51.100.24',
+    started_at: now(),
+    state: 'frozen',
+    view_only: true,
+  },
+];
+
+async function list(page: Page, targets: (route: Route) => Promise<void>, sessions: unknown[] = []) {
+  await page.route('**/api/targets', targets);
+  await page.route('**/api/sessions', (route) => route.fulfill(good({ sessions })));
+}
+
+function info(page: Page, body: object = {}) {
+  return page.route('**/api/console/*/info', (route) =>
+    route.fulfill(good({ target_name: 'Lab desktop', view_only: false, state: 'active', time_left_s: 840, ...body })),
+  );
+}
+
+async function socket(page: Page, handle: (ws: WebSocketRoute) => void | Promise<void>) {
+  await page.routeWebSocket('**/ws/console/vnc/*', handle);
+}
+
+/** Enough of a VNC server for one gray screen: 3.8, no security, 640 by 480, every request answered by one color. */
+function grayScreen(ws: WebSocketRoute): void {
+  let stage = 0;
+  const send = (...bytes: number[]) => ws.send(Buffer.from(bytes));
+  ws.onMessage((message) => {
+    const bytes = Buffer.from(message as Buffer);
+    if (stage === 0) {
+      stage = 1;
+      send(1, 1);
+    } else if (stage === 1) {
+      stage = 2;
+      send(0, 0, 0, 0);
+    } else if (stage === 2) {
+      stage = 3;
+      // 640x480, 32 bits, depth 24, little endian, true color, 255 each, shifts 16 8 0, name "lab"
+      send(2, 128, 1, 224, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0, 0, 0, 0, 3, 108, 97, 98);
+    } else if (bytes.includes(3)) {
+      if (stage === 4) return;
+      stage = 4;
+      // One rectangle, RRE without subrectangles: a single color for the whole screen.
+      send(0, 0, 0, 1, 0, 0, 0, 0, 2, 128, 1, 224, 0, 0, 0, 2, 0, 0, 0, 0, 0x8a, 0x6f, 0x4b, 0);
+    }
+  });
+  ws.send(Buffer.from('RFB 003.008\n'));
+}
+
+for (const language of LANGUAGES) {
+  test.describe(language, () => {
+    test.beforeEach(({ page }) => prefer(page, language, 'light'));
+
+    test('log in: checking', async ({ page }) => {
+      await page.route('**/api/auth/link', () => undefined);
+      await page.goto('/login#token=abc');
+      await expect(page.getByRole('status')).toBeVisible();
+      expect(page.url(), 'the token leaves the address bar').not.toContain('abc');
+      await shootSizes(page, 'login-working', language);
+    });
+
+    for (const [state, code, status] of [
+      ['used', 'auth.link_used', 410],
+      ['expired', 'auth.link_expired', 410],
+      ['unknown', 'auth.link_unknown', 404],
+    ] as const) {
+      test(`log in: ${state}`, async ({ page, watched }) => {
+        watched.allowNetworkErrors();
+        await page.route('**/api/auth/link', (route) => route.fulfill(problem(status, code)));
+        await page.goto('/login#token=abc');
+        await expect(page.getByRole('alert')).toContainText(code);
+        await expect(page.getByRole('alert')).toContainText('gatehouse admin link');
+        await shootSizes(page, `login-${state}`, language);
+      });
+    }
+
+    test('log in: no token', async ({ page }) => {
+      await page.goto('/login');
+      await expect(page.getByRole('alert')).toContainText('gatehouse admin link');
+      await shootSizes(page, 'login-none', language);
+    });
+
+    test('list: loading shows its shape only after a moment', async ({ page }) => {
+      await list(page, () => new Promise(() => undefined));
+      await page.goto('/');
+      await expect(page.getByRole('status')).toBeVisible();
+      await shootSizes(page, 'targets-loading', language);
+    });
+
+    test('list: first use', async ({ page }) => {
+      await list(page, (route) => route.fulfill(good({ targets: [] })));
+      await page.goto('/');
+      await expect(page.getByRole('heading', { level: 2 })).toBeVisible();
+      await shootSizes(page, 'targets-empty', language);
+      await page.getByRole('main').getByRole('button').click();
+      await expect(page.getByRole('dialog')).toBeVisible();
+      await shootSizes(page, 'targets-add', language);
+      await page.keyboard.press('Escape');
+      await expect(page.getByRole('dialog')).toBeHidden();
+    });
+
+    test('list: filled, and the end of a session asks first', async ({ page }) => {
+      await list(page, (route) => route.fulfill(good({ targets: TARGETS })), SESSIONS);
+      await page.goto('/');
+      await expect(page.locator('main .row')).toHaveCount(4);
+      await shootSizes(page, 'targets-list', language);
+      let ended = '';
+      await page.route('**/api/sessions/*/kill', (route) => {
+        ended = route.request().url();
+        return route.fulfill(good({}));
+      });
+      await page.locator('.session .danger').first().click();
+      await expect(page.getByRole('dialog')).toContainText('Lab desktop');
+      expect(ended).toBe('');
+      await shootSizes(page, 'targets-end', language);
+      await page.getByRole('dialog').getByRole('button').first().click();
+      await expect(page.getByRole('dialog')).toBeHidden();
+      expect(ended).toContain('/api/sessions/s1/kill');
+    });
+
+    test('list: a console that is refused says why at its row', async ({ page, watched }) => {
+      watched.allowNetworkErrors();
+      await list(page, (route) => route.fulfill(good({ targets: TARGETS })), SESSIONS);
+      await page.route('**/api/targets/1/test', (route) =>
+        route.fulfill(
+          good({
+            ok: true,
+            desktop_name: 'lab:1 (ada)',
+            width: 1280,
+            height: 800,
+            security_type: 'VeNCrypt X509None',
+            strength: 'encrypted_verified',
+            peer_identity: '3f:8a:11:c0:5e',
+          }),
+        ),
+      );
+      await page.route('**/api/vm/2/console/request', (route) => route.fulfill(problem(502, 'target.wrong_password')));
+      await page.goto('/');
+      await page.getByRole('listitem').nth(0).getByRole('button').first().click();
+      await page.getByRole('listitem').nth(1).getByRole('button').last().click();
+      await expect(page.getByRole('alert')).toContainText('target.wrong_password');
+      await expect(page.getByText('VeNCrypt X509None')).toBeVisible();
+      await shootSizes(page, 'targets-refused', language);
+    });
+
+    test('list: not logged in', async ({ page, watched }) => {
+      watched.allowNetworkErrors();
+      await list(page, (route) => route.fulfill(problem(401, 'auth.required')));
+      await page.goto('/');
+      await expect(page.getByRole('alert')).toContainText('gatehouse admin link');
+      await shootSizes(page, 'targets-shut', language);
+    });
+
+    test('list: the server failed', async ({ page, watched }) => {
+      watched.allowNetworkErrors();
+      await list(page, (route) => route.fulfill(problem(503, 'server.database')));
+      await page.goto('/');
+      await expect(page.getByRole('alert')).toContainText('server.database');
+      await shootSizes(page, 'targets-error', language);
+    });
+
+    test('list: offline keeps what was read and says since when', async ({ page, watched, context }) => {
+      watched.allowNetworkErrors();
+      await list(page, (route) => route.fulfill(good({ targets: TARGETS })), SESSIONS);
+      await page.goto('/');
+      await expect(page.locator('main .row')).toHaveCount(4);
+      await page.unroute('**/api/targets');
+      await context.setOffline(true);
+      await expect(page.locator('.stale')).toBeVisible();
+      await expect(page.locator('main .row')).toHaveCount(4);
+      await shootSizes(page, 'targets-offline', language);
+      await context.setOffline(false);
+    });
+
+    test('no such page', async ({ page }) => {
+      await page.goto('/nowhere/at/all');
+      await expect(page.getByRole('alert')).toContainText('interface.not_found');
+      await shootSizes(page, 'missing-page', language);
+    });
+
+    test('console: connecting', async ({ page }) => {
+      await info(page, { state: 'waiting' });
+      await socket(page, () => undefined);
+      await page.goto(`/console/${TOKEN}`);
+      await expect(page.getByText(language === 'en' ? 'Connecting to' : 'جارٍ الاتصال بـ')).toBeVisible();
+      await shootSizes(page, 'console-connecting', language);
+    });
+
+    test('console: slow, frozen, view-only, and the panels', async ({ page }) => {
+      let body: object = { view_only: true, state: 'frozen', time_left_s: 95 };
+      await page.route('**/api/console/*/info', (route) =>
+        route.fulfill(
+          good({ target_name: 'Lab desktop', view_only: false, state: 'active', time_left_s: 840, ...body }),
+        ),
+      );
+      await socket(page, grayScreen);
+      await page.goto(`/console/${TOKEN}`);
+      const root = page.locator('[data-state]');
+      await expect(root).toHaveAttribute('data-state', 'frozen');
+      await shootSizes(page, 'console-frozen', language);
+      body = {};
+      await expect(root).toHaveAttribute('data-state', 'connected');
+      await panels(page, language);
+    });
+
+    test('console: reconnecting keeps the last picture, then tells why it gave up', async ({ page }) => {
+      await info(page);
+      const sockets: WebSocketRoute[] = [];
+      await socket(page, (ws) => {
+        sockets.push(ws);
+        if (sockets.length === 1) grayScreen(ws);
+      });
+      await page.goto(`/console/${TOKEN}`);
+      const root = page.locator('[data-state]');
+      await expect(root).toHaveAttribute('data-state', 'connected');
+      const lost = { code: 4002, reason: '{"code":"session.target_lost"}' };
+      await sockets[0]!.close(lost);
+      await expect.poll(() => sockets.length).toBe(2);
+      await expect(root).toHaveAttribute('data-state', 'reconnecting');
+      await expect(page.locator('.past canvas')).toBeVisible();
+      await shootSizes(page, 'console-reconnecting', language);
+      for (const next of [2, 3]) {
+        await sockets[next - 1]!.close(lost);
+        await expect.poll(() => sockets.length).toBe(next + 1);
+      }
+      await sockets[3]!.close(lost);
+      await expect(root).toHaveAttribute('data-state', 'ended');
+      await expect(page.getByRole('alert')).toContainText('session.target_lost');
+      await expect(page.locator('.past canvas')).toBeVisible();
+      await shootSizes(page, 'console-lost', language);
+      // The same tab offers the same resume key at every try.
+      await page.getByRole('alert').getByRole('button').click();
+      await expect.poll(() => sockets.length).toBe(5);
+      grayScreen(sockets[4]!);
+      await expect(root).toHaveAttribute('data-state', 'connected');
+      await expect(page.locator('.past canvas')).toHaveCount(0);
+      expect(new Set(sockets.map((s) => s.url())).size).toBe(1);
+    });
+
+    for (const [state, close, code] of [
+      ['killed', { code: 4003, reason: '{"code":"session.killed"}' }, 'session.killed'],
+      ['expired', { code: 4004, reason: 'session.expired' }, 'session.expired'],
+      ['refused', { code: 4008, reason: '{"code":"target.wrong_password"}' }, 'target.wrong_password'],
+      [
+        'certificate',
+        { code: 4008, reason: '{"code":"target.tls_mismatch","detail":"sha256:9b1c…44"}' },
+        'target.tls_mismatch',
+      ],
+      ['failed', { code: 1011, reason: '' }, 'server.internal'],
+    ] as const) {
+      test(`console: ended, ${state}`, async ({ page }) => {
+        await info(page);
+        await socket(page, (ws) => ws.close(close));
+        await page.goto(`/console/${TOKEN}`);
+        await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'ended');
+        await expect(page.getByRole('alert')).toContainText(code);
+        await shootSizes(page, `console-${state}`, language);
+      });
+    }
+
+    test('console: a link that is not known', async ({ page, watched }) => {
+      watched.allowNetworkErrors();
+      await page.route('**/api/console/*/info', (route) => route.fulfill(problem(404, 'ticket.unknown')));
+      await page.goto(`/console/${TOKEN}`);
+      await expect(page.getByRole('alert')).toContainText('ticket.unknown');
+      await shootSizes(page, 'console-unknown', language);
+    });
+  });
+}
+
+async function panels(page: Page, language: Language): Promise<void> {
+  await shootSizes(page, 'console-connected', language);
+  const names =
+    language === 'en' ? ['Keys', 'Clipboard', 'View', 'More'] : ['مفاتيح خاصة', 'الحافظة', 'العرض', 'المزيد'];
+  for (const [index, state] of ['keys', 'clipboard', 'view', 'more'].entries()) {
+    const button = page.getByRole('button', { name: names[index]!, exact: true });
+    await button.click();
+    await shootSizes(page, `console-${state}`, language);
+    await page.keyboard.press('Escape');
+    await expect(button).toBeFocused();
+  }
+}

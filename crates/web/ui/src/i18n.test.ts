@@ -1,0 +1,143 @@
+import { FluentResource } from '@fluent/bundle';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { END_REASONS } from './console/close';
+import { messageId, OWN_CODES } from './failure';
+import { catalogue, LANGUAGES, locale, preferred, type Language } from './i18n.svelte';
+
+type Pattern = string | readonly unknown[] | null;
+
+/** Every message and attribute of a language with the names of the variables it uses. */
+function shape(language: Language): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const message of new FluentResource(catalogue(language)).body) {
+    const note = (id: string, pattern: Pattern) => found.set(id, [...variables(pattern)].sort().join(' '));
+    note(message.id, message.value as Pattern);
+    for (const [name, value] of Object.entries(message.attributes)) note(`${message.id}.${name}`, value as Pattern);
+  }
+  return found;
+}
+
+function variables(part: unknown, into = new Set<string>()): Set<string> {
+  if (Array.isArray(part)) {
+    for (const inner of part) variables(inner, into);
+  } else if (part !== null && typeof part === 'object') {
+    const node = part as Record<string, unknown>;
+    if (node.type === 'var') into.add(String(node.name));
+    for (const inner of Object.values(node)) variables(inner, into);
+  }
+  return into;
+}
+
+function sources(): string {
+  const files = import.meta.glob<string>('./**/*.{svelte,ts}', { query: '?raw', import: 'default', eager: true });
+  return Object.entries(files)
+    .filter(([path]) => !path.endsWith('.test.ts'))
+    .map(([, text]) => text)
+    .join('\n');
+}
+
+describe('catalogues', () => {
+  it('have the same messages with the same variables in both languages', () => {
+    expect(Object.fromEntries(shape('ar'))).toEqual(Object.fromEntries(shape('en')));
+  });
+
+  it('define no message twice', () => {
+    for (const language of LANGUAGES) {
+      const ids = [...catalogue(language).matchAll(/^([a-z][\w-]*) =/gm)].map((m) => m[1]);
+      expect(ids).toHaveLength(new Set(ids).size);
+    }
+  });
+
+  it('have every message that the sources name, and none that nobody names', () => {
+    const text = sources();
+    const ids = new Set([...shape('en').keys()].filter((id) => !id.includes('.')));
+    const named = new Set([...text.matchAll(/['"`]([a-z][a-z0-9]*(?:-[a-z0-9]+)*)['"`]/g)].map((m) => m[1]!));
+    const built = [...text.matchAll(/`([a-z]+(?:-[a-z]+)*-)\$\{/g)].map((m) => m[1]!);
+    const missing = [...text.matchAll(/\bt\('([^']+)'/g)].map((m) => m[1]!).filter((id) => !ids.has(id.split('.')[0]!));
+    expect(missing).toEqual([]);
+    const unused = [...ids].filter((id) => !named.has(id) && !built.some((prefix) => id.startsWith(prefix)));
+    expect(unused).toEqual([]);
+  });
+
+  it('tell for every failure what happened, why and what to do', () => {
+    const codes = [...OWN_CODES, ...Object.values(END_REASONS), ...dialCodes, ...ticketCodes];
+    for (const language of LANGUAGES) {
+      const messages = shape(language);
+      for (const code of codes) {
+        for (const part of ['', '.why', '.next'])
+          expect(messages.has(messageId(code) + part), `${language} ${code}${part}`).toBe(true);
+      }
+      for (const id of messages.keys()) {
+        if (!id.startsWith('failure-') || id === 'failure-code' || id.includes('.')) continue;
+        expect(messages.has(`${id}.why`), id).toBe(true);
+        expect(messages.has(`${id}.next`), id).toBe(true);
+      }
+    }
+  });
+
+  it('count in the Arabic plural forms', () => {
+    locale.choose('ar');
+    const forms = [0, 1, 2, 3, 11, 100].map((count) => locale.text('target-sessions', { count }));
+    expect(new Set(forms.map((form) => form.replace(/[\d\u2068\u2069]/g, ''))).size).toBe(5);
+    locale.choose('en');
+  });
+
+  it('use the digits that the reader chose', () => {
+    locale.choose('ar');
+    locale.chooseDigits('arab');
+    expect(locale.number(42)).toBe('٤٢');
+    expect(locale.text('console-trip', { ms: 42 })).toContain('٤٢');
+    locale.chooseDigits('latn');
+    expect(locale.number(42)).toBe('42');
+    locale.choose('en');
+  });
+
+  it('have no exclamation marks, and Arabic punctuation in Arabic', () => {
+    for (const language of LANGUAGES) {
+      const values = catalogue(language).replaceAll(/^#.*$/gm, '');
+      expect(values).not.toMatch(/!/);
+    }
+    const arabic = catalogue('ar')
+      .replaceAll(/^#.*$/gm, '')
+      .replaceAll(/[?,;]\s*(?=[A-Za-z])/g, '');
+    expect(arabic).not.toMatch(/[,;?]/);
+    expect(arabic, 'a target is never هدف').not.toMatch(/هدف/);
+  });
+});
+
+describe('the reader’s language', () => {
+  it('is the first one that the browser asks for and this interface has', () => {
+    expect(preferred(['fr-FR', 'ar-EG', 'en'])).toBe('ar');
+    expect(preferred(['en-GB', 'ar'])).toBe('en');
+    expect(preferred(['de'])).toBe('en');
+    expect(preferred([])).toBe('en');
+  });
+});
+
+const dialCodes = [
+  'unreachable',
+  'timeout',
+  'wrong_password',
+  'too_many_failures',
+  'tls_mismatch',
+  'identity_unknown',
+  'downgrade',
+  'no_common_type',
+  'below_floor',
+  'not_vnc',
+  'misbehaved',
+  'password_missing',
+].map((what) => `target.${what}`);
+const ticketCodes = ['ticket.used', 'ticket.expired', 'ticket.unknown'];
+
+describe('end reasons', () => {
+  it('are those of the server', () => {
+    const rust = readFileSync('../../model/src/session.rs', 'utf8');
+    const close = new Map([...rust.matchAll(/EndReason::(\w+) => (\d{4}),/g)].map((m) => [m[1]!, Number(m[2])]));
+    const codes = new Map([...rust.matchAll(/EndReason::(\w+) => "([a-z_.]+)",/g)].map((m) => [m[1]!, m[2]!]));
+    expect(close.size).toBeGreaterThan(10);
+    const theirs = Object.fromEntries([...close].map(([name, number]) => [number, codes.get(name)]));
+    expect(END_REASONS).toEqual(theirs);
+  });
+});
