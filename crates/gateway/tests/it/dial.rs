@@ -171,7 +171,8 @@ async fn xvnc_certificates_are_verified_pinned_or_trusted_on_first_use() {
 /// libvncserver's own VeNCrypt, and vino's type 18 as x11vnc speaks it.
 #[tokio::test]
 async fn x11vnc_anonymous_and_certificate() {
-    let server = X11vnc::start(320, 240, &["-ssl", "TMP", "-vencrypt", "only", "-anontls", "never"]).await.unwrap();
+    let server =
+        X11vnc::start(320, 240, &["-ssl", "TMP", "-vencrypt", "only", "-anontls", "never"]).await.unwrap();
     let first = with_identity(endpoint(server.address()), Identity::FirstUse);
     let mut dialed = dial(&first, &context(), Purpose::Test).await.unwrap();
     first_update(&mut dialed).await;
@@ -264,7 +265,12 @@ async fn hostile_and_broken_targets_get_a_code_each() {
         ("http", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), true, "target.not_vnc"),
         ("a cut list", [VERSION, &[9, 1]].concat(), true, "target.misbehaved"),
         ("a refusal", [VERSION, &[0, 0, 0, 0, 4], b"full"].concat(), true, "target.refused"),
-        ("four gigabytes of reason", [VERSION, &[0, 255, 255, 255, 255]].concat(), false, "target.misbehaved"),
+        (
+            "four gigabytes of reason",
+            [VERSION, &[0, 255, 255, 255, 255]].concat(),
+            false,
+            "target.misbehaved",
+        ),
         ("unknown types", [VERSION, &[2, 200, 201]].concat(), false, "target.no_common_type"),
         ("no screen", [VERSION, &[1, 1], &[0; 4], &[0; 24]].concat(), false, "target.misbehaved"),
         ("a huge screen", [VERSION, &[1, 1], &[0; 4], &[255; 24]].concat(), false, "target.misbehaved"),

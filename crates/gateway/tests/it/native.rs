@@ -67,7 +67,11 @@ async fn desktop() -> Xvnc {
 }
 
 /// Our own client through the ingress, as if it were a target.
-async fn enter(ingress: &Ingress, ticket: &str, change: impl FnOnce(&mut gateway::Endpoint)) -> Result<Dialed, DialError> {
+async fn enter(
+    ingress: &Ingress,
+    ticket: &str,
+    change: impl FnOnce(&mut gateway::Endpoint),
+) -> Result<Dialed, DialError> {
     let mut target = with_password(endpoint(ingress.address), ticket);
     target.credentials.username = Some("anybody".to_owned());
     change(&mut target);
@@ -114,10 +118,8 @@ async fn tigervnc_with_a_wrong_ticket_stays_outside() {
 #[tokio::test]
 async fn tigervnc_with_the_weak_types_where_they_are_switched_on() {
     let desktop = desktop().await;
-    let cases: [(&str, fn(&mut ServerTypes)); 2] = [
-        ("TLSPlain", |types| types.vencrypt_tls_plain = true),
-        ("VncAuth", |types| types.vnc_auth = true),
-    ];
+    let cases: [(&str, fn(&mut ServerTypes)); 2] =
+        [("TLSPlain", |types| types.vencrypt_tls_plain = true), ("VncAuth", |types| types.vnc_auth = true)];
     for (types, switch_on) in cases {
         let ingress = ingress(Door::new("ticket-1"), desktop.address(), only(switch_on)).await;
         let viewer = viewer(&ingress, types, "ticket-1").await;

@@ -13,7 +13,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Starts a listener whose connections come out of the channel.
-fn listen(change: impl FnOnce(&mut ListenerOptions)) -> (SocketAddr, mpsc::UnboundedReceiver<Accepted>, CancellationToken) {
+fn listen(
+    change: impl FnOnce(&mut ListenerOptions),
+) -> (SocketAddr, mpsc::UnboundedReceiver<Accepted>, CancellationToken) {
     let mut options = ListenerOptions::new(([127, 0, 0, 1], 0).into());
     change(&mut options);
     let listener = Listener::bind(options).unwrap();

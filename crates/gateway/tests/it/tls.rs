@@ -64,7 +64,9 @@ async fn the_own_certificate_verifies_for_openssl_by_name_and_address() {
     let certificates = Certificates::open(source, SystemTime::now()).unwrap();
     let authority = certificates.authority_file().unwrap();
     let leaf = own::Files::under(directory.path()).leaf;
-    for check in [["-verify_hostname", "console.example.org"], ["-verify_ip", "127.0.0.1"], ["-verify_ip", "::1"]] {
+    for check in
+        [["-verify_hostname", "console.example.org"], ["-verify_ip", "127.0.0.1"], ["-verify_ip", "::1"]]
+    {
         let verify = openssl().args(["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile"]);
         verify.arg(&authority).args(check).arg(&leaf).run().await.unwrap();
     }
@@ -146,7 +148,8 @@ async fn web_speaks_tls_1_3_only_and_native_listeners_1_2_as_well() {
         let outcome = probe.args(["-cipher", "DEFAULT:@SECLEVEL=0"]).run().await;
         assert_eq!(outcome.is_ok(), accepted, "{version}: {outcome:?}");
     }
-    let probe = openssl().args(["s_client", "-connect", &web.to_string(), "-alpn", "h2,http/1.1"]).run().await;
+    let probe =
+        openssl().args(["s_client", "-connect", &web.to_string(), "-alpn", "h2,http/1.1"]).run().await;
     assert!(probe.unwrap().contains("ALPN protocol: http/1.1"));
 }
 
