@@ -6,8 +6,6 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 pub mod client;
-pub mod handshake;
-pub mod encoding;
 pub mod decode;
 pub mod encode;
 pub mod encoding;
