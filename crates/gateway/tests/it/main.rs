@@ -5,3 +5,4 @@ mod native;
 mod proxy;
 mod support;
 mod tls;
+mod vino;

@@ -20,6 +20,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// Switches one type on.
+type SwitchOn = fn(&mut ServerTypes);
+
 /// A native listener in front of one target.
 struct Ingress {
     address: SocketAddr,
@@ -118,7 +121,7 @@ async fn tigervnc_with_a_wrong_ticket_stays_outside() {
 #[tokio::test]
 async fn tigervnc_with_the_weak_types_where_they_are_switched_on() {
     let desktop = desktop().await;
-    let cases: [(&str, fn(&mut ServerTypes)); 2] =
+    let cases: [(&str, SwitchOn); 2] =
         [("TLSPlain", |types| types.vencrypt_tls_plain = true), ("VncAuth", |types| types.vnc_auth = true)];
     for (types, switch_on) in cases {
         let ingress = ingress(Door::new("ticket-1"), desktop.address(), only(switch_on)).await;
@@ -130,7 +133,7 @@ async fn tigervnc_with_the_weak_types_where_they_are_switched_on() {
 #[tokio::test]
 async fn our_client_takes_every_type_and_sees_the_pinned_identity() {
     let desktop = desktop().await;
-    let cases: [(fn(&mut ServerTypes), SecurityType, Option<Subtype>); 5] = [
+    let cases: [(SwitchOn, SecurityType, Option<Subtype>); 5] = [
         (|t| t.vencrypt_x509_plain = true, SecurityType::VENCRYPT, Some(Subtype::X509_PLAIN)),
         (|t| t.vencrypt_tls_plain = true, SecurityType::VENCRYPT, Some(Subtype::TLS_PLAIN)),
         (|t| t.ra2_256 = true, SecurityType::RA2_256, None),
