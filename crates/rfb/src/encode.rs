@@ -66,6 +66,22 @@ impl Encoder {
         self.without_zlib = encodings.contains(&number::TIGHT_WITHOUT_ZLIB);
     }
 
+    /// Whether pixels can be written in this encoding (CopyRect moves pixels, see [`copy_rect`]).
+    pub fn knows(encoding: i32) -> bool {
+        matches!(
+            encoding,
+            number::RAW
+                | number::RRE
+                | number::CORRE
+                | number::HEXTILE
+                | number::ZLIB
+                | number::TIGHT
+                | number::TIGHT_PNG
+                | number::TRLE
+                | number::ZRLE
+        )
+    }
+
     /// Appends one rectangle, header included, in the wanted encoding; Tight may make several of it.
     /// Answers how many. A rectangle that is empty or not inside the screen makes none.
     pub fn rectangle(&mut self, encoding: i32, screen: &Framebuffer, rect: Rect, out: &mut Vec<u8>) -> u16 {

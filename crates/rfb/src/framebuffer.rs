@@ -74,6 +74,24 @@ impl Rect {
         Rect { x, y, width: narrow(width), height: narrow(height) }
     }
 
+    /// What it does not share with another one, in up to four rectangles.
+    pub fn without(&self, other: &Rect) -> impl Iterator<Item = Rect> + use<> {
+        let shared = self.intersection(other);
+        let (right, bottom) = (narrow(self.right()), narrow(self.bottom()));
+        let (shared_right, shared_bottom) = (narrow(shared.right()), narrow(shared.bottom()));
+        let parts = if shared.is_empty() {
+            [*self, Rect::default(), Rect::default(), Rect::default()]
+        } else {
+            [
+                Rect { height: shared.y - self.y, ..*self },
+                Rect { y: shared_bottom, height: bottom.saturating_sub(shared_bottom), ..*self },
+                Rect { width: shared.x - self.x, ..Rect { y: shared.y, height: shared.height, ..*self } },
+                Rect { x: shared_right, width: right.saturating_sub(shared_right), ..shared },
+            ]
+        };
+        parts.into_iter().filter(|part| !part.is_empty())
+    }
+
     /// Its tiles of `size` pixels, row by row; those at the right and lower edge may be smaller.
     pub fn tiles(&self, size: u16) -> Tiles {
         Tiles { rect: *self, size: size.max(1), x: 0, y: 0 }
@@ -297,6 +315,24 @@ mod tests {
             let all: u32 = screen.pixels().iter().sum();
             prop_assert_eq!(inside, u32::from(width) * u32::from(height));
             prop_assert_eq!(all, inside);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_two_do_not_share(
+            x in 0u16..8, y in 0u16..8, width in 1u16..9, height in 1u16..9,
+            other_x in 0u16..8, other_y in 0u16..8, other_width in 0u16..9, other_height in 0u16..9,
+        ) {
+            let rect = Rect::new(x, y, width, height);
+            let other = Rect::new(other_x, other_y, other_width, other_height);
+            let mut screen = Framebuffer::new(20, 20);
+            let mut add = |rect: Rect| screen.rows_mut(rect).flatten().for_each(|pixel| *pixel += 1);
+            rect.without(&other).for_each(&mut add);
+            add(rect.intersection(&other));
+            let mut expected = Framebuffer::new(20, 20);
+            expected.fill(rect, 1);
+            prop_assert_eq!(screen.pixels(), expected.pixels());
         }
     }
 

@@ -22,6 +22,7 @@ pub mod security;
 pub mod security_type;
 pub mod server;
 pub mod server_init;
+pub mod test_card;
 pub mod version;
 pub mod wire;
 
@@ -32,4 +33,5 @@ pub use observer::Observer;
 pub use pixel_format::PixelFormat;
 pub use security_type::SecurityType;
 pub use server_init::ServerInit;
+pub use test_card::TestCard;
 pub use version::Version;

@@ -85,7 +85,7 @@ fn check(name: &str, expected: &Expect) {
 }
 
 /// For people: what a capture shows at its end.
-fn picture(decoder: &Decoder, path: &std::path::Path) {
+pub(crate) fn picture(decoder: &Decoder, path: &std::path::Path) {
     let screen = decoder.framebuffer();
     let mut bytes = format!("P6 {} {} 255\n", screen.width(), screen.height()).into_bytes();
     bytes.extend(screen.pixels().iter().flat_map(|pixel| pixel.to_be_bytes().into_iter().skip(1)));

@@ -7,3 +7,4 @@ mod handshake;
 mod observer;
 mod peers;
 mod shell;
+mod test_card;
