@@ -41,8 +41,6 @@ pub(crate) enum Command {
     Admin(AdminCommand),
     /// Reads a packet file and reports every VNC session in it
     Inspect(Inspect),
-    /// Writes a session's protocol skeleton from a packet file: no keys, text or pixels
-    Trace(Trace),
     /// Checks ports, database, certificate, clock and targets, and says what to do
     Doctor,
     /// Checks the configuration
@@ -148,12 +146,6 @@ pub(crate) struct Inspect {
     /// JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Trace {
-    /// pcap or pcapng
-    pub(crate) file: PathBuf,
 }
 
 #[derive(Subcommand, Debug)]

@@ -321,10 +321,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
     /// Viewer to target: write what is decided, read, judge.
     #[inline]
     fn turn_up(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Flow, End> {
-        let was_clear = self.up.is_clear();
+        let was_blocked = self.up.blocked.is_some();
         match self.up.poll_write(&mut self.target, cx, now) {
             Poll::Pending => return Ok(Flow::Waits),
-            Poll::Ready(Ok(())) if !was_clear => self.heard = now,
+            Poll::Ready(Ok(())) if was_blocked => self.heard = now,
             // Its last words may still be on their way, and they say whether it closed or broke.
             Poll::Ready(Err(_)) if !self.target_gone => self.target_gone = true,
             Poll::Ready(_) => {}
@@ -373,11 +373,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
     /// Target to viewer: write what is decided, then control frames and insertions, read, judge.
     #[inline]
     fn turn_down(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Flow, End> {
-        let was_clear = self.down.is_clear();
+        let was_blocked = self.down.blocked.is_some();
         match self.down.poll_write(&mut self.viewer, cx, now) {
             Poll::Pending => return Ok(Flow::Waits),
             Poll::Ready(Err(_)) => return Err(End::new(EndReason::ViewerLost)),
-            Poll::Ready(Ok(())) if !was_clear => self.awaited = now,
+            Poll::Ready(Ok(())) if was_blocked => self.awaited = now,
             Poll::Ready(Ok(())) => {}
         }
         if let Some(ws) = self.ws.as_mut().filter(|ws| !ws.answer.is_empty()) {
@@ -566,3 +566,6 @@ impl<T> std::fmt::Debug for Relay<T> {
         f.debug_struct("Relay").field("up", &self.up).field("down", &self.down).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

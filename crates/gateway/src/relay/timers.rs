@@ -4,6 +4,7 @@
 //! what it is set to; when it rings too early it is simply set anew, so a busy session never touches
 //! the timer wheel.
 
+use super::lane::Lane;
 use super::{End, Relay, detail};
 use model::event::Origin;
 use model::session::EndReason;
@@ -82,7 +83,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
         let stalled = |at: Instant, waits: bool| waits.then(|| at + self.stall);
         let up_waits = self.up.is_clear() && !self.target_gone;
         let down_waits = self.down.is_clear() && self.throttled.is_none();
-        let inside = |from| !self.observer.at_boundary(from);
+        let inside = |lane: &Lane, from| lane.has_input() || !self.observer.at_boundary(from);
         let target_lost = End::with(EndReason::TargetLost, detail::STALLED);
         [
             (self.expires, End::new(EndReason::Expired)),
@@ -93,8 +94,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
             ),
             (self.down.blocked.map(|since| since + self.stall), lost(detail::STALLED)),
             (self.up.blocked.map(|since| since + self.stall), target_lost),
-            (stalled(self.heard, up_waits && inside(Origin::Viewer)), lost(detail::STALLED)),
-            (stalled(self.awaited, down_waits && inside(Origin::Target)), target_lost),
+            (stalled(self.heard, up_waits && inside(&self.up, Origin::Viewer)), lost(detail::STALLED)),
+            (stalled(self.awaited, down_waits && inside(&self.down, Origin::Target)), target_lost),
         ]
     }
 }

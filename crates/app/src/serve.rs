@@ -1,0 +1,367 @@
+//! `gatehouse serve`: opens the doors, prints how to come in, and leaves in order.
+
+use crate::cli::{Common, Serve};
+use crate::config::{self, Config, TlsMode};
+use crate::demo::Desktop;
+use crate::house::{House, fresh_target};
+use crate::ports::{StoredEndpoints, StoredJournal, TicketDoor};
+use crate::{address, telemetry, test_card, ticket};
+use anyhow::{Context, Result};
+use api::attachments::Attachments;
+use api::guard::Guard;
+use api::live::Hub;
+use api::{Api, Peer};
+use auth::throttle::{Limits, Throttle};
+use chrono::Utc;
+use gateway::dial::DialContext;
+use gateway::forwarded::TrustedProxies;
+use gateway::listener::{Accepted, Listener, ListenerOptions};
+use gateway::native::{Native, NativeOptions};
+use gateway::origin::Places;
+use gateway::tls::{Certificates, Names, Source, TargetTrust};
+use gateway::{Gateway, GatewayLimits, Ports};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use model::target::{Address, Security};
+use model::{BootId, Secret};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use store::NewTarget;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Changed certificate files are noticed within this time; SIGHUP is quicker.
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
+/// Expired links and tickets are forgotten at this pace, a day after they mean nothing.
+const PURGE: Duration = Duration::from_secs(3600);
+
+/// Runs the gateway until it is told to stop.
+pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
+    let mut config = config::load(common.config.as_deref(), common.data.as_deref())?.config;
+    config.web.listen = wish.listen.unwrap_or(config.web.listen);
+    config.native.listen = wish.native.unwrap_or(config.native.listen);
+    telemetry::init(&config.log)?;
+    let signals = Signals::new()?;
+    let house = House::with(config).await?;
+    let desktop = if wish.demo { furnish(&house).await? } else { None };
+    let open = Open::doors(&house).await?;
+    let link = ticket::new_admin_link(&house, &open.web).await?;
+    announce(&house, &open, &link, wish.demo);
+    signals.stop(&open).await;
+    let drain = Duration::from_secs(house.config.sessions.drain_seconds.into());
+    open.close(drain).await;
+    drop(desktop);
+    house.store.close().await;
+    Ok(())
+}
+
+/// The program with its doors open.
+pub(crate) struct Open {
+    pub(crate) web: String,
+    pub(crate) native: Option<SocketAddr>,
+    certificates: Arc<Certificates>,
+    gateway: Arc<Gateway>,
+    stop: CancellationToken,
+}
+
+impl Open {
+    /// Binds the listeners and begins to serve.
+    pub(crate) async fn doors(house: &House) -> Result<Open> {
+        let started = Instant::now();
+        let boot = BootId(Uuid::now_v7());
+        let lost = house.store.node().start(house.node, boot, Utc::now()).await?;
+        if !lost.is_empty() {
+            tracing::warn!(sessions = lost.len(), "Sessions of an earlier run were closed");
+        }
+        let certificates = certificates(house)?;
+        let trusted_proxies = TrustedProxies::new(
+            house.config.web.trusted_proxies.iter().map(|n| n.parse()).collect::<Result<_, _>>().context("web.trusted_proxies")?,
+        );
+        let web = listen_web(house, &certificates, &trusted_proxies)?;
+        let guard = Arc::new(Guard::new(Throttle::new(Limits::TOKENS)));
+        let hub = Arc::new(Hub::new(boot.0.simple().to_string()));
+        let attachments = Arc::new(Attachments::default());
+        let door = Arc::new(TicketDoor { store: house.store.clone(), guard: Arc::clone(&guard) });
+        let journal = StoredJournal {
+            store: house.store.clone(),
+            hub: Arc::clone(&hub),
+            attachments: Arc::clone(&attachments),
+            node: house.node,
+            boot,
+        };
+        let ports = Ports {
+            endpoints: Arc::new(StoredEndpoints { store: house.store.clone(), sealer: Arc::clone(&house.sealer) }),
+            doorkeeper: door.clone(),
+            journal: Arc::new(journal),
+            taps: None,
+        };
+        let dial = dial_context()?;
+        let compute = Arc::clone(&dial.compute);
+        let gateway = Gateway::new(ports, limits(&house.config), dial);
+        let stop = CancellationToken::new();
+        let native = open_native(house, &gateway, door, compute, &certificates, &stop)?;
+        let local = web.local_addr();
+        let api = Api {
+            store: house.store.clone(),
+            gateway: Arc::clone(&gateway),
+            hub,
+            attachments,
+            sealer: Arc::clone(&house.sealer),
+            throttle: guard,
+            trusted_proxies,
+            metrics: recorder()?,
+            metrics_token: metrics_token(&house.config)?,
+            ticket_lifetime: Duration::from_secs(u64::from(house.config.sessions.expires_minutes) * 60),
+            node: house.node,
+            boot,
+            started,
+            places: Places::new(house.config.web.external_url.as_deref(), &house.config.web.hosts, &[local.port()])?,
+        };
+        serve_web(web, Arc::new(api), house.config.web_is_tls(), &stop);
+        keep_house(house, Arc::clone(&certificates), &stop);
+        let web = match &house.config.web.external_url {
+            Some(_) => address::external(&house.config),
+            None => address::of_listener(local, house.config.web_is_tls()),
+        };
+        Ok(Open { web, native, certificates, gateway, stop })
+    }
+
+    /// Tells viewers, waits for them, closes.
+    pub(crate) async fn close(self, drain: Duration) {
+        tracing::info!("The gateway is stopping; viewers are told");
+        self.gateway.drain(drain).await;
+        self.stop.cancel();
+    }
+}
+
+fn limits(config: &Config) -> GatewayLimits {
+    GatewayLimits {
+        sessions: config.sessions.max_sessions,
+        resume: Duration::from_secs(config.sessions.resume_seconds.into()),
+        ..GatewayLimits::default()
+    }
+}
+
+fn dial_context() -> Result<DialContext> {
+    let mut dial = DialContext::new(TargetTrust::new(None)?);
+    dial.test_card = Some(Arc::new(test_card::TestCards));
+    Ok(dial)
+}
+
+fn certificates(house: &House) -> Result<Arc<Certificates>> {
+    let tls = &house.config.web.tls;
+    let source = match (tls.mode, &tls.certificate, &tls.key) {
+        (TlsMode::Files, Some(certificate), Some(key)) => {
+            Source::Files { certificate: certificate.clone(), key: key.clone() }
+        }
+        _ => {
+            let host = house.config.web.external_url.as_deref().and_then(host_of);
+            let names = house.config.web.hosts.iter().map(String::as_str).chain(host);
+            Source::Own { directory: house.data.join("tls"), names: Names::new(names) }
+        }
+    };
+    Ok(Certificates::open(source, SystemTime::now())?)
+}
+
+/// The host of a URL, without port.
+fn host_of(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let authority = rest.split('/').next()?;
+    Some(match authority.rsplit_once(':') {
+        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
+        _ => authority,
+    })
+}
+
+fn listen_web(house: &House, certificates: &Arc<Certificates>, proxies: &TrustedProxies) -> Result<Listener> {
+    let web = &house.config.web;
+    let mut options = ListenerOptions::new(web.listen);
+    if house.config.web_is_tls() {
+        options.tls = Some(gateway::tls::server::web(certificates)?);
+    }
+    if web.proxy_protocol {
+        options.proxies = Some(proxies.clone());
+    }
+    Listener::bind(options).with_context(|| {
+        format!("cannot listen on {}: is another program there? --listen chooses another address", web.listen)
+    })
+}
+
+fn serve_web(listener: Listener, api: Arc<Api>, tls: bool, stop: &CancellationToken) {
+    let router = api::router(api);
+    let ends = stop.clone();
+    tokio::spawn(listener.run(stop.clone(), move |accepted: Accepted| {
+        let router = router.clone();
+        let ends = ends.clone();
+        async move {
+            let Accepted { transport, peer, slot, .. } = accepted;
+            slot.established();
+            api::connection::serve(router, transport, Peer { address: peer, tls }, ends).await;
+        }
+    }));
+}
+
+fn open_native(
+    house: &House,
+    gateway: &Arc<Gateway>,
+    door: Arc<TicketDoor>,
+    compute: Arc<tokio::sync::Semaphore>,
+    certificates: &Arc<Certificates>,
+    stop: &CancellationToken,
+) -> Result<Option<SocketAddr>> {
+    let native = &house.config.native;
+    if !native.enabled {
+        return Ok(None);
+    }
+    let listener = Listener::bind(ListenerOptions::new(native.listen)).with_context(|| {
+        format!("cannot listen on {} for native viewers: choose another with --native, or set native.enabled = false", native.listen)
+    })?;
+    let address = listener.local_addr();
+    let tls = gateway::tls::server::native(certificates)?;
+    let key = native.ra2.then(|| gateway::native::open_ra2_key(&house.data.join("ra2.key"))).transpose()?;
+    let mut options = NativeOptions::new(tls, key);
+    options.offered.vnc_auth = native.vnc_auth;
+    let ingress = Native::new(door, options, compute);
+    let gateway = Arc::clone(gateway);
+    tokio::spawn(listener.run(stop.clone(), move |accepted| {
+        let gateway = Arc::clone(&gateway);
+        Arc::clone(&ingress).serve(accepted, |admitted| async move {
+            gateway.attach_native(admitted.transport, admitted.leftover, admitted.spec).await;
+        })
+    }));
+    Ok(Some(address))
+}
+
+/// Certificates that change, links that expire.
+fn keep_house(house: &House, certificates: Arc<Certificates>, stop: &CancellationToken) {
+    let store = house.store.clone();
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        let mut check = tokio::time::interval(CERTIFICATE_CHECK);
+        let mut purge = tokio::time::interval(PURGE);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = check.tick() => reload(&certificates),
+                _ = purge.tick() => {
+                    let before = Utc::now() - chrono::TimeDelta::days(1);
+                    if let Err(error) = store.admin().purge(before).await {
+                        tracing::warn!(%error, "Expired log-ins could not be forgotten");
+                    }
+                }
+            }
+        }
+    });
+}
+
+fn reload(certificates: &Certificates) {
+    match certificates.reload_if_changed(SystemTime::now()) {
+        Ok(true) => tracing::info!("A new certificate is in force"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "The changed certificate cannot be used; the old one stays"),
+    }
+}
+
+fn recorder() -> Result<PrometheusHandle> {
+    PrometheusBuilder::new().install_recorder().context("metrics are already set up")
+}
+
+fn metrics_token(config: &Config) -> Result<Option<Secret>> {
+    config.metrics.token_file.as_deref().map(crate::password::from_file).transpose().context("metrics.token_file")
+}
+
+/// Registers the demo's targets, once, and starts its desktop where that is possible.
+async fn furnish(house: &House) -> Result<Option<Desktop>> {
+    register(house, "test card", Address::TestCard).await?;
+    match Desktop::start(&house.data.join("demo")).await {
+        Ok(desktop) => {
+            register(house, "demo desktop", desktop.address()).await?;
+            Ok(Some(desktop))
+        }
+        Err(error) => {
+            eprintln!("The demo desktop is left out: {error:#}. The test card works without it.");
+            Ok(None)
+        }
+    }
+}
+
+async fn register(house: &House, name: &str, address: Address) -> Result<()> {
+    let targets = house.store.targets();
+    match targets.find_by_name(name).await? {
+        Some(known) if known.address == address => {}
+        Some(known) => {
+            let change = store::TargetChange { address: Some(address), ..Default::default() };
+            targets.change(known.id, change, Utc::now()).await?;
+        }
+        None => {
+            let new = NewTarget {
+                id: fresh_target(),
+                name: name.to_owned(),
+                address,
+                security: Security::default(),
+                username: None,
+                sealed_secret: None,
+            };
+            targets.add(new, Utc::now()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Says how to come in. The link goes to the terminal, never to the log.
+fn announce(house: &House, open: &Open, link: &str, demo: bool) {
+    println!("Gatehouse is open.");
+    println!("  address   {}", open.web);
+    println!("  log in    {link}");
+    println!("            (works once, within 30 minutes; `gatehouse admin link` makes another)");
+    if let Some(native) = open.native {
+        println!("  native    {native}  for VNC viewers, with a ticket as password");
+    }
+    if let Some(fingerprint) = open.certificates.leaf_fingerprint() {
+        println!("  identity  SHA-256 {fingerprint}");
+    }
+    if demo {
+        println!("  targets   demo desktop, test card");
+    }
+    println!("  data      {}", house.data.display());
+    if let Some(memory) = resident() {
+        println!("  memory    {memory:.0} MiB");
+    }
+}
+
+/// Resident memory in MiB.
+pub(crate) fn resident() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok().map(|kb| kb / 1024.0)
+}
+
+/// The ways to be told to stop, or to look at the certificate again.
+pub(crate) struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(crate) fn new() -> Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when it is time to stop.
+    pub(crate) async fn stop(mut self, open: &Open) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => reload(&open.certificates),
+            }
+        }
+    }
+}
