@@ -9,3 +9,4 @@ mod proxy;
 mod resume;
 mod support;
 mod tls;
+mod vino;

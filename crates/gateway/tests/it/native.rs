@@ -1,29 +1,32 @@
 //! Native viewers: TigerVNC's as it comes, and our own client for the types that it lacks.
 
-use crate::support::{Door, certificate, context, endpoint, with_identity, with_password};
+use crate::support::{Door, House, certificate, context, endpoint, with_identity, with_password};
 use gateway::dial::{DialError, Dialed, Purpose, dial};
 use gateway::listener::{Listener, ListenerOptions};
-use gateway::native::{Admitted, Native, NativeOptions, open_ra2_key};
+use gateway::native::{Native, NativeOptions, open_ra2_key};
 use gateway::tls::{Certificates, Source, own, server};
 use model::Coded;
 use model::target::Identity;
 use rfb::SecurityType;
 use rfb::security_type::Subtype;
-use rfb::server::{ServerTypes, server_init_bytes};
+use rfb::server::ServerTypes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use testkit::vncviewer::VncViewer;
 use testkit::wait;
 use testkit::xvnc::{Xvnc, XvncOptions};
-use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Switches one type on.
+type SwitchOn = fn(&mut ServerTypes);
 
 /// A native listener in front of one target.
 struct Ingress {
     address: SocketAddr,
     door: Arc<Door>,
+    house: Arc<House>,
     files: own::Files,
     fingerprint: String,
     ra2: String,
@@ -44,22 +47,11 @@ async fn ingress(door: Arc<Door>, target: SocketAddr, change: impl FnOnce(&mut N
     let listener = Listener::bind(ListenerOptions::new(([127, 0, 0, 1], 0).into())).unwrap();
     let address = listener.local_addr();
     let stop = CancellationToken::new();
-    tokio::spawn(listener.run(stop.clone(), move |accepted| {
-        Arc::clone(&native).serve(accepted, move |admitted| attach(admitted, target))
-    }));
-    Ingress { address, door, files, fingerprint, ra2, _directory: directory, _stop: stop.drop_guard() }
-}
-
-/// The shortest possible session: ServerInit, then bytes both ways.
-async fn attach(admitted: Admitted, target: SocketAddr) {
-    let Admitted { mut transport, leftover, .. } = admitted;
-    let Dialed { mut stream, leftover: early, init, .. } =
-        dial(&endpoint(target), &context(), Purpose::Console).await.unwrap();
-    transport.write_all(&server_init_bytes(&init)).await.unwrap();
-    transport.write_all(&early).await.unwrap();
-    transport.flush().await.unwrap();
-    stream.write_all(&leftover).await.unwrap();
-    let _ = tokio::io::copy_bidirectional(&mut transport, &mut stream).await;
+    let (house, gateway) = House::gateway(endpoint(target), Arc::clone(&door), context());
+    tokio::spawn(
+        listener.run(stop.clone(), move |accepted| Arc::clone(&native).serve(Arc::clone(&gateway), accepted)),
+    );
+    Ingress { address, door, house, files, fingerprint, ra2, _directory: directory, _stop: stop.drop_guard() }
 }
 
 async fn desktop() -> Xvnc {
@@ -101,7 +93,11 @@ async fn tigervnc_comes_in_with_its_ticket_over_x509_plain() {
     let judged = ingress.door.judged.lock().unwrap().clone();
     assert_eq!(judged.len(), 1);
     assert_eq!(judged[0].1, "right");
-    assert!(!viewer.child().output().contains("error"), "{}", viewer.child().output());
+    assert_eq!(ingress.house.journal.lock().unwrap()[..], ["seen Open", "started 640x480"]);
+    drop(viewer);
+    let ended =
+        async || ingress.house.journal.lock().unwrap().iter().find(|n| n.starts_with("ended")).cloned();
+    wait::until("the session's end", wait::LIMIT, ended).await.unwrap();
 }
 
 #[tokio::test]
@@ -118,7 +114,7 @@ async fn tigervnc_with_a_wrong_ticket_stays_outside() {
 #[tokio::test]
 async fn tigervnc_with_the_weak_types_where_they_are_switched_on() {
     let desktop = desktop().await;
-    let cases: [(&str, fn(&mut ServerTypes)); 2] =
+    let cases: [(&str, SwitchOn); 2] =
         [("TLSPlain", |types| types.vencrypt_tls_plain = true), ("VncAuth", |types| types.vnc_auth = true)];
     for (types, switch_on) in cases {
         let ingress = ingress(Door::new("ticket-1"), desktop.address(), only(switch_on)).await;
@@ -130,7 +126,7 @@ async fn tigervnc_with_the_weak_types_where_they_are_switched_on() {
 #[tokio::test]
 async fn our_client_takes_every_type_and_sees_the_pinned_identity() {
     let desktop = desktop().await;
-    let cases: [(fn(&mut ServerTypes), SecurityType, Option<Subtype>); 5] = [
+    let cases: [(SwitchOn, SecurityType, Option<Subtype>); 5] = [
         (|t| t.vencrypt_x509_plain = true, SecurityType::VENCRYPT, Some(Subtype::X509_PLAIN)),
         (|t| t.vencrypt_tls_plain = true, SecurityType::VENCRYPT, Some(Subtype::TLS_PLAIN)),
         (|t| t.ra2_256 = true, SecurityType::RA2_256, None),
