@@ -92,10 +92,11 @@ on_both! {
         let pins = (0..10).map(|n| {
             let targets = if n % 2 == 0 { house.store.targets() } else { neighbor.targets() };
             tokio::spawn(async move {
-                let pin = move |security: &mut Security| {
+                let pin = move |mut security: Security| {
                     if security.identity == Identity::Verify {
                         security.identity = Identity::Pinned(format!("{n}"));
                     }
+                    security
                 };
                 targets.update_security(target.id, pin, noon()).await.unwrap().unwrap().identity
             })
@@ -107,7 +108,7 @@ on_both! {
         let stored = house.store.targets().find(target.id).await.unwrap().unwrap().security.identity;
         assert!(matches!(stored, Identity::Pinned(_)));
         assert!(seen.iter().all(|identity| *identity == stored), "{seen:?}");
-        let none = house.store.targets().update_security(new_target("x").id, |_| {}, noon()).await.unwrap();
+        let none = house.store.targets().update_security(new_target("x").id, |security| security, noon()).await.unwrap();
         assert_eq!(none, None);
     }
 
