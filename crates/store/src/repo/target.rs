@@ -69,7 +69,6 @@ pub struct TargetChange {
 
 /// Why a target was not registered or renamed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum AddTargetError {
     /// Another target has this name.
     #[error("a target of this name exists already; choose another name")]
