@@ -7,8 +7,8 @@ mod opening;
 
 pub use opening::{AuthResult, Seen};
 
-use crate::observer::Observer;
 use crate::Misbehavior;
+use crate::observer::Observer;
 use model::event::{Origin, Sink};
 use opening::{Opening, Outcome, Step};
 use zeroize::Zeroize;
@@ -77,11 +77,7 @@ impl PassiveSession {
 
     /// Begins somewhere in a session whose handshake was not seen.
     pub fn joined_late() -> PassiveSession {
-        PassiveSession {
-            state: State::late(),
-            late: true,
-            ..PassiveSession::new()
-        }
+        PassiveSession { state: State::late(), late: true, ..PassiveSession::new() }
     }
 
     /// Takes the next bytes of one side, in the order in which they were captured.
