@@ -146,7 +146,7 @@ pub(crate) async fn info(
     };
     let state = api.store.tickets().look(hash(&token), Utc::now()).await.map_err(|e| unavailable(&e))?;
     let (ticket, unused) = match state {
-        TicketState::Fresh(ticket) => (ticket, true),
+        TicketState::Open(ticket) => (ticket, true),
         TicketState::Used(ticket) => (ticket, false),
         TicketState::Expired(_) => {
             attempt.succeeded();
