@@ -238,10 +238,7 @@ fn open_native(
     let ingress = Native::new(door, options, compute);
     let gateway = Arc::clone(gateway);
     tokio::spawn(listener.run(stop.clone(), move |accepted| {
-        let gateway = Arc::clone(&gateway);
-        Arc::clone(&ingress).serve(accepted, |admitted| async move {
-            gateway.attach_native(admitted.transport, admitted.leftover, admitted.spec).await;
-        })
+        Arc::clone(&ingress).serve(Arc::clone(&gateway), accepted)
     }));
     Ok(Some(address))
 }
