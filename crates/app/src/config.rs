@@ -181,7 +181,11 @@ impl Loaded {
                 Some(source) => source.to_string(),
                 None => m.name.to_string(),
             });
-            let source = if source.starts_with("code ") || source.contains(".rs") { "default".to_owned() } else { source };
+            let source = if source.starts_with("code ") || source.contains(".rs") {
+                "default".to_owned()
+            } else {
+                source
+            };
             lines.push(format!("{key} = {shown}  ({source})"));
         });
         Ok(lines)
@@ -199,7 +203,8 @@ pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
     };
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
     if let Some(path) = &file {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         // Parsed alone first: the toml crate names line and column, figment only the key.
         toml::from_str::<Config>(&text).map_err(|e| anyhow!("{}: {e}", path.display()))?;
         figment = figment.merge(Toml::file_exact(path));
@@ -208,7 +213,9 @@ pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
         .ignore(&["CONFIG", "SECRET_KEY", "TEST_BINARY", "TEST_PG", "SCREENS", "DATA", "E2E_URL", "E2E_LINK"])
         .split("__");
     figment = figment.merge(environment);
-    if let Some(data) = data.map(Path::to_path_buf).or_else(|| std::env::var_os("GATEHOUSE_DATA").map(PathBuf::from)) {
+    if let Some(data) =
+        data.map(Path::to_path_buf).or_else(|| std::env::var_os("GATEHOUSE_DATA").map(PathBuf::from))
+    {
         figment = figment.merge(("data", data));
     }
     let config: Config = figment.extract().map_err(|e| anyhow!("the configuration is not valid: {e}"))?;
@@ -222,8 +229,14 @@ fn check(config: &Config) -> Result<()> {
     if tls.mode == TlsMode::Files && (tls.certificate.is_none() || tls.key.is_none()) {
         bail!("web.tls.mode is \"files\", so web.tls.certificate and web.tls.key must name PEM files");
     }
-    if config.web.tls.mode == TlsMode::Off && !config.web.listen.ip().is_loopback() && config.web.trusted_proxies.is_empty() {
-        bail!("web.tls.mode is \"off\" on {}: name the proxy in web.trusted_proxies, or use \"own\"", config.web.listen);
+    if config.web.tls.mode == TlsMode::Off
+        && !config.web.listen.ip().is_loopback()
+        && config.web.trusted_proxies.is_empty()
+    {
+        bail!(
+            "web.tls.mode is \"off\" on {}: name the proxy in web.trusted_proxies, or use \"own\"",
+            config.web.listen
+        );
     }
     if config.web.proxy_protocol && config.web.trusted_proxies.is_empty() {
         bail!("web.proxy_protocol needs web.trusted_proxies: whose headers may be believed?");

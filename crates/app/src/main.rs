@@ -16,7 +16,6 @@ mod telemetry;
 mod test_card;
 mod ticket;
 mod tied;
-mod vnc_url;
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -75,7 +75,14 @@ impl Open {
         }
         let certificates = certificates(house)?;
         let trusted_proxies = TrustedProxies::new(
-            house.config.web.trusted_proxies.iter().map(|n| n.parse()).collect::<Result<_, _>>().context("web.trusted_proxies")?,
+            house
+                .config
+                .web
+                .trusted_proxies
+                .iter()
+                .map(|n| n.parse())
+                .collect::<Result<_, _>>()
+                .context("web.trusted_proxies")?,
         );
         let web = listen_web(house, &certificates, &trusted_proxies)?;
         let guard = Arc::new(Guard::new(Throttle::new(Limits::TOKENS)));
@@ -90,7 +97,10 @@ impl Open {
             boot,
         };
         let ports = Ports {
-            endpoints: Arc::new(StoredEndpoints { store: house.store.clone(), sealer: Arc::clone(&house.sealer) }),
+            endpoints: Arc::new(StoredEndpoints {
+                store: house.store.clone(),
+                sealer: Arc::clone(&house.sealer),
+            }),
             doorkeeper: door.clone(),
             journal: Arc::new(journal),
             taps: None,
@@ -115,7 +125,11 @@ impl Open {
             node: house.node,
             boot,
             started,
-            places: Places::new(house.config.web.external_url.as_deref(), &house.config.web.hosts, &[local.port()])?,
+            places: Places::new(
+                house.config.web.external_url.as_deref(),
+                &house.config.web.hosts,
+                &[local.port()],
+            )?,
         };
         serve_web(web, Arc::new(api), house.config.web_is_tls(), &stop);
         keep_house(house, Arc::clone(&certificates), &stop);
@@ -267,7 +281,13 @@ fn recorder() -> Result<PrometheusHandle> {
 }
 
 fn metrics_token(config: &Config) -> Result<Option<Secret>> {
-    config.metrics.token_file.as_deref().map(crate::password::from_file).transpose().context("metrics.token_file")
+    config
+        .metrics
+        .token_file
+        .as_deref()
+        .map(crate::password::from_file)
+        .transpose()
+        .context("metrics.token_file")
 }
 
 /// Registers the demo's targets, once, and starts its desktop where that is possible.

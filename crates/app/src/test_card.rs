@@ -52,13 +52,14 @@ async fn host(mut io: DuplexStream) -> io::Result<()> {
 /// The handshake of type None: the pipe ends inside this process.
 async fn greet(io: &mut DuplexStream, card: &TestCard) -> io::Result<Vec<u8>> {
     let offered = ServerTypes { none: true, ..ServerTypes::default() };
-    let mut handshake = ServerHandshake::new(ServerConfig { offered, ra2_key: None }, [0; 32]);
+    let mut handshake =
+        ServerHandshake::new(ServerConfig { offered, ra2_key: None, ra2_password_only: false }, [0; 32]);
     let mut held = Vec::new();
     let mut buffer = [0; 256];
     loop {
         match handshake.poll_step().map_err(io::Error::other)? {
             Step::Send(bytes) => io.write_all(&bytes).await?,
-            Step::Judge(_) => handshake.handle_judgement(Judgement::Accept),
+            Step::Judge(_) => handshake.handle_judgement(Judgement::Accept).map_err(io::Error::other)?,
             Step::Done => break,
             Step::NeedBytes => {
                 let used = handshake.handle_bytes(&held).map_err(io::Error::other)?;

@@ -23,6 +23,11 @@ pub const HELD_PIECE: usize = 64;
 pub const SNIFF: usize = 32 * 1024;
 /// Pieces of one flow that are kept until its protocol is known.
 pub const SNIFF_PIECES: usize = 256;
+/// The same where the beginning is missing: many connections may be so, and for long.
+pub const SNIFF_LATE: usize = 8 * 1024;
+/// Bytes of one side after which a stream without a beginning is given up; a busy screen without any input
+/// goes on for long.
+pub const LATE_LOOK: usize = 4 << 20;
 /// Whole messages of a viewer that make a stream without a beginning RFB, on an unusual port.
 pub const LATE_MESSAGES: usize = 4;
 /// An HTTP request or response head before WebSocket frames.

@@ -14,7 +14,9 @@
 //! INVARIANT: memory is bounded by `limits`, whatever the peers send.
 
 mod clipboard;
+mod fork;
 mod formats;
+mod late;
 mod negotiated;
 mod pressed;
 mod target;
@@ -26,7 +28,9 @@ pub use negotiated::{Extensions, Negotiated};
 use crate::encoding::EncodingSet;
 use crate::encoding::PixelSizes;
 use crate::{Misbehavior, PixelFormat, ServerInit, limits};
+use fork::Fork;
 use formats::Formats;
+use late::Late;
 use model::event::{Event, Origin, Sink};
 use model::session::Counters;
 use model::{Coded, Policy};
@@ -40,6 +44,9 @@ pub struct Observer {
     negotiated: Negotiated,
     formats: Formats,
     updates: Updates,
+    /// Readings that compete while the format or the place is not known.
+    fork: Option<Fork>,
+    late: Late,
     viewer: viewer::Stream,
     target: target::Stream,
     pressed: Pressed,
@@ -59,6 +66,8 @@ enum Mode {
     Live,
     /// Edits nothing; takes the wire as it is.
     Passive,
+    /// Passive, and the beginning was missed.
+    Late,
 }
 
 /// What is to be done with the bytes of one call.
@@ -121,10 +130,22 @@ impl Observer {
         Observer::new(Mode::Passive, init, Policy::default())
     }
 
+    /// For captures that begin in the middle of a session: nothing is known, and nothing is said before
+    /// several headers in a row make sense. See [`Observer::is_in_step`].
+    pub fn joined_late() -> Observer {
+        let init = ServerInit { width: 0, height: 0, pixel_format: PixelFormat::RGB888, name: Vec::new() };
+        let mut observer = Observer::new(Mode::Late, &init, Policy::default());
+        observer.updates.screen = None;
+        observer.updates.rules.asked = EncodingSet::ALL;
+        observer.updates.rules.tight_without_zlib = true;
+        observer.formats = Observer::late_formats();
+        observer
+    }
+
     fn new(mode: Mode, init: &ServerInit, policy: Policy) -> Observer {
         let mut asked = EncodingSet::default();
         asked.insert(crate::encoding::Encoding::Raw);
-        let lenient = mode == Mode::Passive;
+        let lenient = mode != Mode::Live;
         let rules = Rules { asked, lenient, tight_without_zlib: false, doubting: false };
         let screen = Some((init.width, init.height));
         Observer {
@@ -133,6 +154,8 @@ impl Observer {
             negotiated: Negotiated::new(init),
             formats: Formats::new(init.pixel_format),
             updates: Updates::new(screen, PixelSizes::of(&init.pixel_format), rules),
+            fork: None,
+            late: Late::default(),
             viewer: viewer::Stream::default(),
             target: target::Stream::default(),
             pressed: Pressed::new(),
@@ -186,7 +209,7 @@ impl Observer {
     pub fn at_boundary(&self, from: Origin) -> bool {
         match from {
             Origin::Viewer => self.viewer.is_at_boundary(),
-            Origin::Target => self.target.is_at_boundary() && !self.updates.is_open(),
+            Origin::Target => self.target.is_at_boundary() && !self.updates.is_open() && self.fork.is_none(),
         }
     }
 

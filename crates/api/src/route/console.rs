@@ -125,7 +125,7 @@ pub(crate) struct ConsoleInfo {
     view_only: bool,
     /// When an unused ticket ends.
     expires_at: DateTime<Utc>,
-    /// `unused`, `active`, `frozen`, `awaiting_resume` or `ended`.
+    /// `waiting`, `active`, `frozen`, `awaiting_resume` or `ended`.
     state: &'static str,
     /// Seconds until the session must end, where that is limited.
     time_left_s: Option<u64>,
@@ -166,7 +166,7 @@ pub(crate) async fn info(
     let running = ticket.session.and_then(|id| api.gateway.registry().snapshot(id));
     let policy = running.as_ref().map_or(&ticket.policy, |s| &s.policy);
     let state = match &running {
-        _ if unused => "unused",
+        _ if unused => "waiting",
         None => "ended",
         Some(s) if s.stage == Stage::AwaitingResume => "awaiting_resume",
         Some(s) if s.policy.frozen => "frozen",

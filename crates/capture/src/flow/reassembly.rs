@@ -133,10 +133,13 @@ impl Stream {
         }
     }
 
-    /// Gives up waiting: everything held comes out, with gaps before it.
+    /// Gives up waiting: everything held comes out, with gaps before it, up to the sender's close.
     pub fn flush(&mut self, out: &mut impl FnMut(Chunk<'_>)) {
         while !self.held.is_empty() {
             self.skip_gap(out);
+        }
+        if let Some(end) = self.end {
+            self.lose(end.saturating_sub(self.position), out);
         }
     }
 

@@ -63,7 +63,8 @@ fn a_trickling_reader_gives_the_same() {
 
 #[test]
 fn a_file_larger_than_the_buffer_streams_and_a_large_block_grows_it() {
-    let packets: Vec<Vec<u8>> = (0..40u8).map(|n| vec![n; 60_000]).chain([vec![7; 3 << 20], vec![8; 10]]).collect();
+    let packets: Vec<Vec<u8>> =
+        (0..40u8).map(|n| vec![n; 60_000]).chain([vec![7; 3 << 20], vec![8; 10]]).collect();
     for file in [pcap(1, LITTLE, &packets), pcapng(1, LITTLE, &packets)] {
         let (seen, end) = read(&file);
         assert_eq!(end, Ok(()));

@@ -1,6 +1,6 @@
 //! The table of connections: who is who, when one is over, and what is forgotten first.
 
-use crate::packets::{ACK, RST, SYN, Talk, Tcp, address};
+use crate::packets::{ACK, RST, Talk, Tcp, address};
 use capture::decode::{Decoded, decode};
 use capture::flow::table::Bounds;
 use capture::flow::{Closed, End, FlowInfo, Interest, Side, Table, Tracker};
@@ -31,7 +31,8 @@ fn run(bounds: Bounds, packets: &[Tcp]) -> Vec<(u64, End, Option<String>)> {
     let mut keep = |c: Closed<Log>| closed.push((c.info.number, c.end, c.tracker.map(|t| t.0)));
     for packet in packets {
         let bytes = packet.ip();
-        let Decoded::Segment(segment) = decode(&Packet { time: None, link: LinkType::RAW, bytes: &bytes }) else {
+        let Decoded::Segment(segment) = decode(&Packet { time: None, link: LinkType::RAW, bytes: &bytes })
+        else {
             panic!()
         };
         table.handle_segment(&segment, None, &mut keep);
@@ -142,7 +143,7 @@ fn all_flows_together_hold_no_more_than_the_bound() {
         packets.extend(talk.packets);
     }
     let texts: Vec<String> = run(bounds, &packets).into_iter().filter_map(|(_, _, text)| text).collect();
-    assert_eq!(texts, vec!["[4]>kept".replace("[4]>", "[4]>"); 10]);
+    assert_eq!(texts, vec!["[4]>kept".to_owned(); 10]);
 }
 
 #[test]
@@ -154,5 +155,4 @@ fn nothing_is_held_for_a_flow_that_bores() {
     talk.say(1, b"nor this");
     talk.close(1);
     assert_eq!(run(Bounds::default(), &talk.packets), [(0, End::ClosedBy(Side::Responder), None)]);
-    assert_eq!(SYN, 2);
 }

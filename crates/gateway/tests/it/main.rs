@@ -1,8 +1,12 @@
 //! The gateway against real peers: servers and viewers of others, on loopback.
 
+mod codec;
+mod console;
 mod dial;
+mod house;
 mod native;
 mod proxy;
+mod resume;
 mod support;
 mod tls;
 mod vino;

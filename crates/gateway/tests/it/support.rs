@@ -191,6 +191,6 @@ fn spec(viewer: SocketAddr) -> SessionSpec {
     }
 }
 
-fn uuid_of(n: u8) -> uuid::Uuid {
+pub(crate) fn uuid_of(n: u8) -> uuid::Uuid {
     uuid::Uuid::from_bytes([n; 16])
 }

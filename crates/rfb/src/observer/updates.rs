@@ -137,9 +137,20 @@ impl Updates {
         self.walk = Walk::Header;
     }
 
+    /// Forgets the update under way: it was none.
+    pub(super) fn abandon(&mut self) {
+        self.update.open = false;
+        self.skip = 0;
+    }
+
     /// Whether an update is under way.
     pub(super) fn is_open(&self) -> bool {
         self.update.open
+    }
+
+    /// Bytes that need no look.
+    pub(super) fn countdown(&self) -> usize {
+        self.skip
     }
 
     /// The update that [`Progress::Ended`] reported.
@@ -251,7 +262,8 @@ impl Updates {
         let number = i32::from_be_bytes([e0, e1, e2, e3]);
         let encoding = Encoding::of(number).ok_or(Misbehavior::UnknownEncoding)?;
         let pseudo = encoding.is_pseudo();
-        if !self.rules.asked.contains(encoding) && !(self.rules.lenient && pseudo) {
+        let welcome = self.rules.asked.contains(encoding) || (self.rules.lenient && pseudo);
+        if !welcome {
             return Err(Misbehavior::UnknownEncoding);
         }
         if pseudo {

@@ -55,13 +55,14 @@ impl Observer {
         if let Some(fault) = self.viewer.fault.filter(|_| !input.is_empty()) {
             return (0, Some(fault));
         }
-        match self.run_viewer(input, &mut at, sink) {
-            Ok(()) => (at, None),
-            Err(fault) => {
+        loop {
+            let Err(fault) = self.run_viewer(input, &mut at, sink) else { return (at, None) };
+            Self::report_fault(Origin::Viewer, fault, sink);
+            if !self.is_joined_late() {
                 self.viewer.fault = Some(fault);
-                Self::report_fault(Origin::Viewer, fault, sink);
-                (at, Some(fault))
+                return (at, Some(fault));
             }
+            self.lose_step(Origin::Viewer, input, &mut at);
         }
     }
 
@@ -77,6 +78,9 @@ impl Observer {
                 }
                 self.viewer.kind = None;
                 self.report_message(Origin::Viewer, message, sink);
+            }
+            if self.is_searching(Origin::Viewer) && !self.search_viewer(input, at) {
+                return Ok(());
             }
             self.insert_waiting(Origin::Viewer, *at);
             let rest = input.get(*at..).unwrap_or_default();
@@ -370,7 +374,7 @@ fn viewer_file(message: u8, shown: &[u8], extent: Extent) -> File<'_> {
     let after = |n| shown.get(n..).unwrap_or_default();
     let content = |header| u64::try_from(extent.total.saturating_sub(header)).unwrap_or(0);
     let (operation, name, bytes) = match message {
-        kind::FILE_TRANSFER => return ultra_file(Origin::Viewer, shown, extent),
+        kind::FILE_TRANSFER => return ultra_file(Origin::Viewer, shown),
         kind::FILE_LIST_REQUEST => (FileOperation::List, after(4), 0),
         kind::FILE_DOWNLOAD_REQUEST => (FileOperation::Download, after(8), 0),
         kind::FILE_UPLOAD_REQUEST => (FileOperation::Upload, after(8), 0),

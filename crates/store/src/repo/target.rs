@@ -69,7 +69,6 @@ pub struct TargetChange {
 
 /// Why a target was not registered or renamed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum AddTargetError {
     /// Another target has this name.
     #[error("a target of this name exists already; choose another name")]
@@ -223,7 +222,7 @@ impl Targets {
     pub async fn update_security(
         &self,
         id: TargetId,
-        edit: impl Fn(&mut Security) + Send + Sync + 'static,
+        edit: impl Fn(Security) -> Security + Send + Sync + 'static,
         now: DateTime<Utc>,
     ) -> Result<Option<Security>, StoreError> {
         let edit = std::sync::Arc::new(edit);
@@ -260,7 +259,7 @@ async fn next_number(tx: &DatabaseTransaction) -> Result<i32, DbErr> {
 async fn edit_security(
     tx: &DatabaseTransaction,
     id: TargetId,
-    edit: &(dyn Fn(&mut Security) + Send + Sync),
+    edit: &(dyn Fn(Security) -> Security + Send + Sync),
     now: DateTime<Utc>,
 ) -> Result<Option<String>, DbErr> {
     use sea_orm::QuerySelect;
@@ -268,10 +267,8 @@ async fn edit_security(
     let Some(row) = target::Entity::find_by_id(id.0).lock_exclusive().one(tx).await? else {
         return Ok(None);
     };
-    let mut security: Security =
-        serde_json::from_str(&row.security).map_err(|e| DbErr::Json(e.to_string()))?;
-    let before = security.clone();
-    edit(&mut security);
+    let before: Security = serde_json::from_str(&row.security).map_err(|e| DbErr::Json(e.to_string()))?;
+    let security = edit(before.clone());
     if security == before {
         return Ok(Some(row.security));
     }

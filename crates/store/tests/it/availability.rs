@@ -113,15 +113,8 @@ async fn a_wire_that_goes_silent_costs_the_wait_and_no_more() {
     assert_eq!(read.unwrap_err().code(), "store.unavailable");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     cut.send(false).unwrap();
-    // The hung connections are given up, not waited for.
-    let mut back = store.targets().add(new_target("back"), noon()).await;
-    for _ in 0..5 {
-        if back.is_ok() {
-            break;
-        }
-        back = store.targets().add(new_target("back"), noon()).await;
-    }
-    back.unwrap();
+    // The hung connections were given up: the very next calls find new ones.
+    store.targets().add(new_target("back"), noon()).await.unwrap();
     assert!(store.targets().list().await.unwrap().iter().any(|t| t.name == "before"));
 }
 

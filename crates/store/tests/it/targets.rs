@@ -3,6 +3,7 @@
 use crate::house::{new_session, new_target, new_ticket, noon, on_both, stored_noon};
 use model::Coded;
 use model::target::{Address, Identity, Security, Strength};
+use std::time::Duration;
 use store::{AddTargetError, NewTarget, Sealed, TargetChange, TicketState};
 
 on_both! {
@@ -88,27 +89,36 @@ on_both! {
 
     async fn the_first_pin_stays(house) {
         let target = house.target("desk").await;
-        let neighbor = house.neighbor().await;
-        let pins = (0..10).map(|n| {
-            let targets = if n % 2 == 0 { house.store.targets() } else { neighbor.targets() };
-            tokio::spawn(async move {
-                let pin = move |security: &mut Security| {
-                    if security.identity == Identity::Verify {
-                        security.identity = Identity::Pinned(format!("{n}"));
-                    }
-                };
-                targets.update_security(target.id, pin, noon()).await.unwrap().unwrap().identity
-            })
-        });
-        let mut seen = Vec::new();
-        for pin in pins.collect::<Vec<_>>() {
-            seen.push(pin.await.unwrap());
-        }
+        let (entered, entries) = std::sync::mpsc::channel();
+        let entries = std::sync::Mutex::new(entries);
+        let pin = |mut security: Security, name: &str| {
+            if security.identity == Identity::Verify {
+                security.identity = Identity::Pinned(name.to_owned());
+            }
+            security
+        };
+        // The first console, having read the entry, dawdles: a second one on another node that could read it too
+        // would tell so, and pin what it saw. It must wait instead.
+        let first = move |security| {
+            let _ = entries.lock().unwrap().recv_timeout(Duration::from_millis(500));
+            pin(security, "first")
+        };
+        let second = move |security| {
+            let _ = entered.send(());
+            pin(security, "second")
+        };
+        let (ours, theirs) = (house.store.targets(), house.neighbor().await.targets());
+        let (first, second) = tokio::join!(
+            tokio::spawn(async move { ours.update_security(target.id, first, noon()).await }),
+            tokio::spawn(async move { theirs.update_security(target.id, second, noon()).await }),
+        );
+        let first = first.unwrap().unwrap().unwrap().identity;
+        let second = second.unwrap().unwrap().unwrap().identity;
         let stored = house.store.targets().find(target.id).await.unwrap().unwrap().security.identity;
         assert!(matches!(stored, Identity::Pinned(_)));
-        assert!(seen.iter().all(|identity| *identity == stored), "{seen:?}");
-        let none = house.store.targets().update_security(new_target("x").id, |_| {}, noon()).await.unwrap();
-        assert_eq!(none, None);
+        assert_eq!((&first, &second), (&stored, &stored));
+        let none = house.store.targets().update_security(new_target("x").id, |security| security, noon()).await;
+        assert_eq!(none.unwrap(), None);
     }
 
     async fn removal_takes_tickets_along_and_keeps_sessions(house) {

@@ -9,7 +9,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CSP } from './csp.ts';
 import { Guest } from './guest.ts';
-import { expect, LANGUAGES, prefer, shootSizes, test, type Language } from './page.ts';
+import { expect, LANGUAGES, prefer, shoot, shootSizes, test, type Language } from './page.ts';
 
 const link = process.env.GATEHOUSE_E2E_LINK;
 const NAMES = {
@@ -22,6 +22,7 @@ const NAMES = {
     keyboard: 'On-screen keyboard',
     send: 'Send to machine',
     type: 'Type as keys',
+    touch: 'Keyboard',
     text: 'Text',
     end: 'End',
   },
@@ -34,6 +35,7 @@ const NAMES = {
     keyboard: 'لوحة مفاتيح على الشاشة',
     send: 'إرسال إلى الجهاز',
     type: 'كتابته كمفاتيح',
+    touch: 'لوحة المفاتيح',
     text: 'النص',
     end: 'إنهاء',
   },
@@ -174,6 +176,34 @@ for (const language of LANGUAGES) {
       await board.getByRole('button', { name: 'H', exact: true }).click();
       await board.getByRole('button', { name: 'i', exact: true }).click();
       await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('\tسلام\u0003Hi');
+    });
+
+    test('a phone types with its own keyboard and the row of keys above it', async ({ browser, baseURL }) => {
+      const context = await browser.newContext({
+        ...(baseURL ? { baseURL } : {}),
+        viewport: { width: 390, height: 844 },
+        hasTouch: true,
+        isMobile: true,
+      });
+      const page = await context.newPage();
+      await enter(context, page, language);
+      await open(page, language);
+      const before = await guest.typed();
+      await page.getByRole('button', { name: names.touch, exact: true }).tap();
+      const field = page.getByRole('textbox', { name: names.touch });
+      await expect(field).toBeFocused();
+      // As a phone does it: whole words, and one replaced by a better one.
+      const cdp = await context.newCDPSession(page);
+      await cdp.send('Input.insertText', { text: 'مرحا' });
+      await page.keyboard.press('Backspace');
+      await cdp.send('Input.insertText', { text: 'با' });
+      await page.getByRole('button', { name: 'Esc', exact: true }).tap();
+      await page.getByRole('button', { name: 'Ctrl', exact: true }).tap();
+      await cdp.send('Input.insertText', { text: 'c' });
+      await expect(field).toBeFocused();
+      await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('مرحا\u007fبا\u001b\u0003');
+      await shoot(page, 'console-touch', language, 'light', 390);
+      await context.close();
     });
 
     test('the clipboard goes both ways', async ({ page }) => {

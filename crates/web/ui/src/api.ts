@@ -28,6 +28,30 @@ export interface Session {
   state?: string;
 }
 
+/** A session as the server names its fields. */
+interface SessionRow {
+  id: string;
+  target_name: string;
+  subject: string;
+  client_ip: string;
+  start_time: string;
+  view_only: boolean;
+  frozen: boolean;
+  stage: string | null;
+}
+
+function shown(row: SessionRow): Session {
+  return {
+    id: row.id,
+    target_name: row.target_name,
+    subject: row.subject,
+    viewer: row.client_ip,
+    started_at: row.start_time,
+    view_only: row.view_only,
+    state: row.frozen ? 'frozen' : (row.stage ?? 'active'),
+  };
+}
+
 export interface ConsoleTicket {
   token: string;
   websocket_path: string;
@@ -110,7 +134,8 @@ export const api = {
   targets: async () => (await call<{ targets: Target[] }>('GET', '/api/targets')).targets,
   addTarget: (target: NewTarget) => call<Target>('POST', '/api/targets', target),
   testTarget: (id: string) => call<TestReport>('POST', `/api/targets/${encodeURIComponent(id)}/test`, {}),
-  sessions: async () => (await call<{ sessions: Session[] }>('GET', '/api/sessions')).sessions,
+  sessions: async () =>
+    (await call<{ sessions: SessionRow[] }>('GET', '/api/sessions?status=active')).sessions.map(shown),
   endSession: (id: string) => call<void>('POST', `/api/sessions/${encodeURIComponent(id)}/kill`, {}),
   requestConsole: (id: string) =>
     call<ConsoleTicket>('POST', `/api/vm/${encodeURIComponent(id)}/console/request`, {

@@ -229,11 +229,12 @@ export class ConsoleSession {
   private keepPicture(): void {
     const canvas = this.screen?.canvas;
     if (!canvas || !this.painted || canvas.width === 0 || this.phase !== 'connected') return;
-    canvas.removeAttribute('role');
-    canvas.removeAttribute('aria-labelledby');
-    canvas.removeAttribute('aria-describedby');
-    canvas.tabIndex = -1;
-    this.past.replaceChildren(canvas);
+    // A copy: the viewer's own canvas still obeys the viewer, which shrinks it to nothing when it lets go of the page.
+    const copy = document.createElement('canvas');
+    copy.width = canvas.width;
+    copy.height = canvas.height;
+    copy.getContext('2d')?.drawImage(canvas, 0, 0);
+    this.past.replaceChildren(copy);
   }
 
   private async handleClose(failure: Failure, opened: boolean): Promise<void> {
