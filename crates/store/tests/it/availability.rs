@@ -120,9 +120,9 @@ async fn a_wire_that_goes_silent_costs_the_wait_and_no_more() {
 
     // The worst moment: inside a transaction, between its reading and its writing.
     let switch = Arc::clone(&cut);
-    let in_the_middle = move |security: model::target::Security| {
+    let in_the_middle = move |security: &mut model::target::Security| {
         switch.send(true).unwrap();
-        model::target::Security { anonymous_tls: true, ..security }
+        security.anonymous_tls = true;
     };
     let targets = store.targets();
     let lost = targets.update_security(target.id, in_the_middle, noon()).await.unwrap_err();

@@ -94,22 +94,21 @@ on_both! {
         let (second_is_in, second_was_in) = std::sync::mpsc::channel();
         let first_is_in = Mutex::new(Some(first_is_in));
         let second_was_in = Mutex::new(second_was_in);
-        let pin = |mut security: Security, name: &str| {
+        let pin = |security: &mut Security, name: &str| {
             if security.identity == Identity::Verify {
                 security.identity = Identity::Pinned(name.to_owned());
             }
-            security
         };
         // The first console, having read the entry, dawdles; a second one on another node that could read it now would
         // tell so, and pin what it saw. It must wait instead.
-        let first = move |security| {
+        let first = move |security: &mut Security| {
             if let Some(tell) = first_is_in.lock().unwrap().take() {
                 tell.send(()).unwrap();
             }
             let _ = second_was_in.lock().unwrap().recv_timeout(Duration::from_millis(500));
             pin(security, "first")
         };
-        let second = move |security| {
+        let second = move |security: &mut Security| {
             let _ = second_is_in.send(());
             pin(security, "second")
         };
@@ -123,7 +122,7 @@ on_both! {
         let stored = house.store.targets().find(target.id).await.unwrap().unwrap().security.identity;
         assert!(matches!(stored, Identity::Pinned(_)));
         assert_eq!((&first, &second), (&stored, &stored));
-        let none = house.store.targets().update_security(new_target("x").id, |security| security, noon()).await;
+        let none = house.store.targets().update_security(new_target("x").id, |_| {}, noon()).await;
         assert_eq!(none.unwrap(), None);
     }
 
