@@ -111,8 +111,14 @@ fn seeds_of_talk(root: &Path, name: &str, talk: &Talk) -> Result<()> {
             16 => 2,
             _ => 0,
         });
-        save(root, "observer", &format!("{name}-live"), &[&[0, 5, 0, 2 + 4 * format], records.as_slice()].concat())?;
-        let format = if name.contains("37") || name.contains("33-none") || name.contains("ipv6") { 2 } else { 0 };
+        save(
+            root,
+            "observer",
+            &format!("{name}-live"),
+            &[&[0, 5, 0, 2 + 4 * format], records.as_slice()].concat(),
+        )?;
+        let format =
+            if name.contains("37") || name.contains("33-none") || name.contains("ipv6") { 2 } else { 0 };
         let format = if name.contains("reverse") { 1 } else { format };
         server_bytes.truncate(STREAM);
         save(root, "decoders", name, &[&[9, format, 160, 120], server_bytes.as_slice()].concat())?;
@@ -149,8 +155,10 @@ fn websocket_seeds(root: &Path) -> Result<()> {
         out
     };
     let whole = [frame(0x82, b"RFB 003.008\n"), frame(0x82, &[3; 300]), frame(0x88, &[0x03, 0xe8])].concat();
-    let pieces = [frame(0x02, b"one"), frame(0x89, b"ping"), frame(0x00, b"two"), frame(0x80, b""), frame(0x8a, b"")];
-    let refused = [frame(0x81, b"text"), frame(0x83, b""), frame(0xc2, b"bits"), frame(0x80, b"of nothing")].concat();
+    let pieces =
+        [frame(0x02, b"one"), frame(0x89, b"ping"), frame(0x00, b"two"), frame(0x80, b""), frame(0x8a, b"")];
+    let refused =
+        [frame(0x81, b"text"), frame(0x83, b""), frame(0xc2, b"bits"), frame(0x80, b"of nothing")].concat();
     let close = frame(0x88, b"\x03\xe9going away");
     save(root, "websocket", "whole", &[&[3, 255], whole.as_slice()].concat())?;
     save(root, "websocket", "pieces", &[&[3, 255], pieces.concat().as_slice()].concat())?;

@@ -22,7 +22,6 @@ pub fn client_handshake(data: &[u8]) {
     let credentials = Credentials {
         username: bit(0).then(|| "operator".to_owned()),
         password: bit(1).then(|| Secret::new("a long password")),
-        ..Credentials::default()
     };
     let config = ClientConfig {
         security: Security { anonymous_tls: bit(2), ..Security::default() },

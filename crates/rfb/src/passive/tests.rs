@@ -53,7 +53,8 @@ impl Script {
     }
 
     fn total(&self, from: Origin) -> u64 {
-        self.0.iter().filter(|(o, _)| *o == from).map(|(_, bytes)| bytes.len() as u64).sum()
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap();
+        self.0.iter().filter(|(o, _)| *o == from).map(|(_, bytes)| length(bytes)).sum()
     }
 }
 
