@@ -54,6 +54,10 @@ const TEST: &[Need] = &[
     Need { probe: Probe::AnyOf(&["Xtightvnc"]), packages: &["tightvncserver"] },
     tool("xtightvncviewer", &["xtightvncviewer"]),
     tool("gvncviewer", &["gvncviewer"]),
+    Need {
+        probe: Probe::File("/usr/sbin/saslpasswd2"),
+        packages: &["sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"],
+    },
     tool("openssl", &["openssl"]),
     tool("initdb", &["postgresql"]),
     tool("setpriv", &["util-linux"]),
