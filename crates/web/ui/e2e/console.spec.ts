@@ -165,7 +165,6 @@ for (const language of LANGUAGES) {
       await page.getByRole('button', { name: 'Ctrl', exact: true }).click();
       await page.getByRole('button', { name: 'Ctrl', exact: true }).click();
       await page.getByRole('button', { name: names.keyboard, exact: true }).click();
-      await page.keyboard.press('Escape');
       const board = page.getByRole('group', { name: names.keyboard });
       await shootSizes(page, 'console-keyboard', language);
       await page.setViewportSize({ width: 1280, height: 800 });
