@@ -262,6 +262,18 @@ for (const language of LANGUAGES) {
       await panels(page, language);
     });
 
+    test('console: slow, and a time that runs out', async ({ page }) => {
+      await page.route('**/api/console/*/info', async (route) => {
+        // The answer is what is slow here, not the test: half a second is what makes the state.
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        await route.fulfill(good({ target_name: 'Lab desktop', view_only: true, state: 'active', time_left_s: 45 }));
+      });
+      await socket(page, grayScreen);
+      await page.goto(`/console/${TOKEN}`);
+      await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'slow');
+      await shootSizes(page, 'console-slow', language);
+    });
+
     test('console: reconnecting keeps the last picture, then tells why it gave up', async ({ page }) => {
       await info(page);
       const sockets: WebSocketRoute[] = [];
