@@ -47,14 +47,13 @@ impl Endpoints for StoredEndpoints {
 
     fn remember(&self, target: TargetId, seen: Seen) -> BoxFuture<'_, ()> {
         async move {
-            let edit = move |mut security: model::target::Security| {
+            let edit = move |security: &mut model::target::Security| {
                 security.seen = security.seen.max(Some(seen.strength));
                 if let (true, Some(identity), Identity::FirstUse) =
                     (seen.may_pin, &seen.identity, &security.identity)
                 {
                     security.identity = Identity::Pinned(identity.clone());
                 }
-                security
             };
             if let Err(error) = self.store.targets().update_security(target, edit, Utc::now()).await {
                 tracing::error!(%error, %target, "What was seen of a target could not be stored");

@@ -251,12 +251,10 @@ impl<'a> Attempt<'a> {
                 Err(DialError::Misbehaved(rfb::Misbehavior::RecordForged).into())
             }
             // servers that are done with somebody often reset instead of closing, or close without TLS's own end
-            Err(WireError::Io(error)) if is_cut(error.kind()) => {
-                match self.machine.handle_end() {
-                    refused @ HandshakeError::Refused { .. } => Err(refused.into()),
-                    _ => Err(self.lost(error).into()),
-                }
-            }
+            Err(WireError::Io(error)) if is_cut(error.kind()) => match self.machine.handle_end() {
+                refused @ HandshakeError::Refused { .. } => Err(refused.into()),
+                _ => Err(self.lost(error).into()),
+            },
             Err(WireError::Io(error)) => Err(self.lost(error).into()),
         }
     }

@@ -12,7 +12,9 @@ async fn targets_and_tickets_from_the_terminal_open_a_console() -> Result<()> {
     assert!(run(&["target", "list"]).await?.contains("No targets yet"));
     let password = dir.join("p.txt");
     std::fs::write(&password, "secret12\n")?;
-    let added = run(&["target", "add", "card", "testcard:", "--password-file", &password.display().to_string()]).await?;
+    let added =
+        run(&["target", "add", "card", "testcard:", "--password-file", &password.display().to_string()])
+            .await?;
     assert!(added.contains("card"), "{added}");
     assert!(run(&["target", "add", "card", "testcard:"]).await.is_err());
     assert!(run(&["target", "add", "bad", "testcard:", "--floor", "strong"]).await.is_err());
@@ -32,7 +34,8 @@ async fn targets_and_tickets_from_the_terminal_open_a_console() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn quick_opens_one_console_and_leaves() -> Result<()> {
     let dir = tempfile::tempdir()?;
-    let child = gatehouse(dir.path(), &["quick", "testcard:", "--view-only", "--native", "127.0.0.1:0"]).start()?;
+    let child =
+        gatehouse(dir.path(), &["quick", "testcard:", "--view-only", "--native", "127.0.0.1:0"]).start()?;
     let link = child.line("the link", |l| l.contains("/console/").then(|| l.trim().to_owned())).await?;
     let (web, token) = link.trim_start_matches("http://").split_once("/console/").expect("a console");
     let web = web.parse()?;
@@ -41,7 +44,11 @@ async fn quick_opens_one_console_and_leaves() -> Result<()> {
         assert_eq!(page.status, 200, "{page:?}");
     }
     let info = crate::http::send(web, "GET", &format!("/api/console/{token}/info"), &[], "").await?.json();
-    assert_eq!((info["state"].as_str(), info["view_only"].as_bool()), (Some("waiting"), Some(true)), "{info}");
+    assert_eq!(
+        (info["state"].as_str(), info["view_only"].as_bool()),
+        (Some("waiting"), Some(true)),
+        "{info}"
+    );
     child.signal(rustix::process::Signal::INT);
     assert!(child.exit(testkit::wait::LIMIT).await?.success(), "{}", child.output());
     Ok(())

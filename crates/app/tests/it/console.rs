@@ -13,12 +13,16 @@ async fn sessions(house: &House, status: &str) -> Result<Vec<serde_json::Value>>
 }
 
 async fn one_session(house: &House, status: &str) -> Result<serde_json::Value> {
-    wait::until("a session in the list", wait::LIMIT, async || sessions(house, status).await.ok()?.into_iter().next()).await
+    wait::until("a session in the list", wait::LIMIT, async || {
+        sessions(house, status).await.ok()?.into_iter().next()
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_server_with_a_password_that_the_viewer_never_gets() -> Result<()> {
-    let xvnc = Xvnc::start(XvncOptions { password: Some("secret12".into()), ..XvncOptions::default() }).await?;
+    let xvnc =
+        Xvnc::start(XvncOptions { password: Some("secret12".into()), ..XvncOptions::default() }).await?;
     xvnc.solid("#336699").await?;
     let house = House::start().await?;
     let number = house.add_target("x", &format!("vnc://{}", xvnc.address()), Some("secret12")).await?;
@@ -44,7 +48,8 @@ async fn a_real_server_with_a_password_that_the_viewer_never_gets() -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_at_the_target_is_said_with_its_code() -> Result<()> {
-    let xvnc = Xvnc::start(XvncOptions { password: Some("secret12".into()), ..XvncOptions::default() }).await?;
+    let xvnc =
+        Xvnc::start(XvncOptions { password: Some("secret12".into()), ..XvncOptions::default() }).await?;
     let house = House::start().await?;
     let number = house.add_target("x", &format!("vnc://{}", xvnc.address()), Some("wrong")).await?;
     let report = house.ask("POST", &format!("/api/targets/{number}/test"), "").await?;

@@ -94,7 +94,12 @@ impl House {
         self.console_from(token, protocols, Some(&self.origin())).await
     }
 
-    pub(crate) async fn console_from(&self, token: &str, protocols: &str, origin: Option<&str>) -> Result<(DuplexStream, Closing)> {
+    pub(crate) async fn console_from(
+        &self,
+        token: &str,
+        protocols: &str,
+        origin: Option<&str>,
+    ) -> Result<(DuplexStream, Closing)> {
         use tokio_tungstenite::tungstenite::client::IntoClientRequest;
         let mut request = format!("ws://{}/ws/console/vnc/{token}", self.web).into_client_request()?;
         if !protocols.is_empty() {

@@ -31,7 +31,13 @@ impl Answer {
 }
 
 /// Sends one request and reads the answer to its end.
-pub(crate) async fn send(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer> {
+pub(crate) async fn send(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answer> {
     let exchange = async {
         let mut stream = TcpStream::connect(to).await?;
         let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");

@@ -26,7 +26,9 @@ async fn strangers_get_codes_and_no_secrets() -> Result<()> {
         assert_eq!(answer.status, *status, "{method} {path}: {answer:?}");
         let found = answer.code();
         assert!(found == *code || path.ends_with("link"), "{method} {path}: {found}");
-        assert!(answer.header("content-security-policy").is_some_and(|p| p.contains("require-trusted-types-for")));
+        assert!(
+            answer.header("content-security-policy").is_some_and(|p| p.contains("require-trusted-types-for"))
+        );
         assert_eq!(answer.header("x-frame-options"), Some("DENY"));
     }
     Ok(())
@@ -125,6 +127,9 @@ async fn pages_and_documents_are_served() -> Result<()> {
     let document = http::send(house.web, "GET", "/api/openapi.json", &[], "").await?.json();
     assert_eq!(document["openapi"], "3.1.0");
     let health = http::send(house.web, "GET", "/api/health", &[], "").await?.json();
-    assert_eq!((health["status"].as_str(), health["database"].as_str()), (Some("healthy"), Some("connected")));
+    assert_eq!(
+        (health["status"].as_str(), health["database"].as_str()),
+        (Some("healthy"), Some("connected"))
+    );
     Ok(())
 }
