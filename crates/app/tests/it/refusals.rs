@@ -38,7 +38,7 @@ async fn strangers_get_codes_and_no_secrets() -> Result<()> {
 async fn a_link_and_a_ticket_work_once() -> Result<()> {
     let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
     let link = crate::house::gatehouse(house.dir.path(), &["admin", "link"]).run().await?;
-    let token = link.trim().split_once("token=").expect("a token").1.to_owned();
+    let token = link.lines().find_map(|l| l.split_once("token=")).expect("a token").1.to_owned();
     assert_eq!(house.link(&token).await?.status, 204);
     let again = house.link(&token).await?;
     assert_eq!(again.status, 401, "{again:?}");
@@ -94,6 +94,10 @@ async fn wrong_wishes_are_named() -> Result<()> {
         ("POST", "/api/vm/1/console/request", r#"{"protocol":"spice"}"#, 422, "console.protocol"),
         ("POST", "/api/vm/1/console/request", r#"{"expires_minutes":0}"#, 422, "console.expires_minutes"),
         ("POST", "/api/sessions/01a1fc9a-5aba-7154-aae6-930286a52acf/kill", "", 404, "api.not_found"),
+        ("POST", "/api/targets", "{", 400, "api.bad_request"),
+        ("POST", "/api/targets", r#"{"name":7}"#, 422, "api.bad_request"),
+        ("GET", "/api/sessions?limit=many", "", 400, "api.bad_request"),
+        ("GET", "/api/sessions/odd", "", 400, "api.bad_request"),
         ("GET", "/api/sessions?status=odd", "", 400, "api.bad_request"),
         ("GET", "/api/sessions?cursor=odd", "", 400, "api.bad_request"),
     ];

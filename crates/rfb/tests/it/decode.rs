@@ -165,7 +165,7 @@ fn capture_of_x11vnc_zrle_at_8_bit() {
 #[test]
 fn capture_of_x11vnc_3_3() {
     check(
-        "x11vnc-33-none",
+        "../capture/x11vnc-33-none",
         &expect!["Framebuffer(320x200) 55e06a6aa5736ae6 updates=6 cursor=Cursor(18x18 at 0,0) name=vm:172"],
     );
 }
@@ -173,7 +173,7 @@ fn capture_of_x11vnc_3_3() {
 #[test]
 fn capture_of_x11vnc_corre() {
     check(
-        "x11vnc-37-corre",
+        "../capture/x11vnc-37-corre",
         &expect!["Framebuffer(320x200) dd84ec8c6ac500fb updates=5 cursor=Cursor(18x18 at 0,0) name=vm:172"],
     );
 }
