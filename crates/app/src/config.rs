@@ -66,8 +66,8 @@ pub(crate) enum TlsMode {
 pub(crate) struct Native {
     pub(crate) enabled: bool,
     pub(crate) listen: SocketAddr,
-    /// Offers VncAuth (8 characters, in clear) for tickets.
-    pub(crate) vnc_auth: bool,
+    /// Offers TLS without a certificate (VeNCrypt TLSPlain), for viewers that cannot check one.
+    pub(crate) anonymous_tls: bool,
     /// Offers RA2-256.
     pub(crate) ra2: bool,
 }
@@ -146,7 +146,7 @@ impl Default for Native {
         Native {
             enabled: true,
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5900),
-            vnc_auth: false,
+            anonymous_tls: false,
             ra2: true,
         }
     }

@@ -229,7 +229,7 @@ fn open_native(
     let tls = gateway::tls::server::native(certificates)?;
     let key = native.ra2.then(|| gateway::native::open_ra2_key(&house.data.join("ra2.key"))).transpose()?;
     let mut options = NativeOptions::new(tls, key);
-    options.offered.vnc_auth = native.vnc_auth;
+    options.offered.vencrypt_tls_plain = native.anonymous_tls;
     let ingress = Native::new(door, options, compute);
     let gateway = Arc::clone(gateway);
     tokio::spawn(
