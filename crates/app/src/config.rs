@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Everything that can be set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Database, keys and certificates; by default the user's data directory.
@@ -112,20 +112,6 @@ pub(crate) enum LogFormat {
     #[default]
     Text,
     Json,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            data: None,
-            web: Web::default(),
-            native: Native::default(),
-            database: Database::default(),
-            sessions: Sessions::default(),
-            metrics: Metrics::default(),
-            log: Log::default(),
-        }
-    }
 }
 
 impl Default for Web {

@@ -267,7 +267,6 @@ fn not_added(error: &AddTargetError) -> Problem {
         AddTargetError::NameTaken => StatusCode::CONFLICT,
         AddTargetError::NameInvalid => StatusCode::UNPROCESSABLE_ENTITY,
         AddTargetError::Store(error) => return unavailable(error),
-        _ => StatusCode::BAD_REQUEST,
     };
     Problem::new(status, error.code(), error.to_string())
 }

@@ -141,11 +141,7 @@ async fn pump(
     let down = async move {
         while let Some(Ok(message)) = stream.next().await {
             match message {
-                Message::Binary(bytes) => {
-                    if write.write_all(&bytes).await.is_err() {
-                        return None;
-                    }
-                }
+                Message::Binary(bytes) if write.write_all(&bytes).await.is_err() => return None,
                 Message::Close(frame) => return frame.map(|f| (f.code.into(), f.reason.to_string())),
                 _ => {}
             }

@@ -4,11 +4,14 @@ use crate::house::House;
 use crate::http;
 use anyhow::Result;
 
+/// Method, path, headers, body; status, code.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_get_codes_and_no_secrets() -> Result<()> {
     let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
     let origin = house.origin();
-    let cases: &[(&str, &str, &[(&str, &str)], &str, u16, &str)] = &[
+    let cases: &[Case<'_>] = &[
         ("GET", "/api/targets", &[], "", 401, "auth.required"),
         ("GET", "/api/targets", &[("Cookie", "gatehouse_session=guess")], "", 401, "auth.required"),
         ("GET", "/api/status", &[], "", 401, "auth.required"),
@@ -59,7 +62,7 @@ async fn a_link_and_a_ticket_work_once() -> Result<()> {
 async fn a_page_of_another_site_opens_no_console() -> Result<()> {
     let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
     let ticket = house.ticket(1, "{}").await?;
-    let error = house.console_from(&ticket, "", Some("https://evil.example")).await.err().expect("refused");
+    let error = house.console_from(&ticket, "", Some("https://evil.example")).await.expect_err("refused");
     assert!(error.to_string().contains("403"), "{error}");
     // The ticket is still good: nothing was used up.
     let info = house.ask("GET", &format!("/api/console/{ticket}/info"), "").await?;
@@ -135,5 +138,23 @@ async fn pages_and_documents_are_served() -> Result<()> {
         (health["status"].as_str(), health["database"].as_str()),
         (Some("healthy"), Some("connected"))
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_native_door_offers_only_what_protects_a_ticket() -> Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let house = House::start().await?;
+    let mut viewer = tokio::net::TcpStream::connect(house.native).await?;
+    let mut version = [0; 12];
+    viewer.read_exact(&mut version).await?;
+    assert_eq!(&version, b"RFB 003.008\n");
+    viewer.write_all(&version).await?;
+    let count = viewer.read_u8().await?;
+    let mut types = vec![0; count.into()];
+    viewer.read_exact(&mut types).await?;
+    types.sort_unstable();
+    // VeNCrypt and RA2-256: both encrypt before a ticket is asked for.
+    assert_eq!(types, [19, 129]);
     Ok(())
 }
