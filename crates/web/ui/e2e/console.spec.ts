@@ -1,8 +1,4 @@
-/**
- * The console against a running `gatehouse serve` and a real machine (Xvnc with a terminal), read back in the machine.
- *
- * GATEHOUSE_E2E_URL is the server's address, GATEHOUSE_E2E_LINK a fresh admin link of it.
- */
+/** The console against a running `gatehouse serve` and a real machine (Xvnc with a terminal), read back in the machine. */
 import type { BrowserContext, CDPSession, Page } from '@playwright/test';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -51,7 +47,9 @@ let door = '';
 
 test.beforeAll(async ({ browser }, info) => {
   if (!process.env.GATEHOUSE_E2E_URL || !link) {
-    throw new Error('set GATEHOUSE_E2E_URL and GATEHOUSE_E2E_LINK (gatehouse admin link) to a running gatehouse serve');
+    throw new Error(
+      'set GATEHOUSE_TEST_BINARY to the program, or GATEHOUSE_E2E_URL and GATEHOUSE_E2E_LINK to a running one',
+    );
   }
   guest = await Guest.start();
   door = `${info.project.outputDir}/door.json`;
@@ -63,7 +61,7 @@ test.beforeAll(async ({ browser }, info) => {
   await mkdir(dirname(door), { recursive: true });
   await context.storageState({ path: door });
   await page.goto(link);
-  await expect(page.getByRole('alert')).toContainText('auth.link_used');
+  await expect(page.getByRole('alert')).toContainText('admin.link_used');
   await context.close();
 });
 

@@ -16,9 +16,12 @@ export const SIZES = [
   { width: 1280, height: 800 },
 ] as const;
 
+/** Where Vite's preview serves the pages when there is no server. */
+export const PREVIEW = 'http://127.0.0.1:4173';
+
 const here = dirname(fileURLToPath(import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const screens = process.env.GATEHOUSE_E2E_SCREENS ?? resolve(here, '../../../../target/screens');
+const screens = process.env.GATEHOUSE_SCREENS ?? resolve(here, '../../../../target/screens');
 
 /** What the browser itself writes when a connection is refused that a test wants refused. */
 const EXPECTED_NOISE = /Failed to load resource|WebSocket connection to .* failed/;
@@ -46,6 +49,9 @@ export async function watch(page: Page, allowed: () => boolean = () => false): P
 }
 
 export const test = base.extend<{ watched: Watched }>({
+  // Read here, since the server's address is known only after the configuration.
+  // eslint-disable-next-line no-empty-pattern
+  baseURL: async ({}, use) => use(process.env.GATEHOUSE_E2E_URL ?? PREVIEW),
   watched: [
     async ({ page }, use) => {
       let allow = false;

@@ -25,6 +25,11 @@ export class Screen extends RFB {
     return whole;
   }
 
+  /** Keeps the drawn pointer from those who read the page instead of seeing it. */
+  hideCursorFromReaders(): void {
+    this._cursor._canvas.setAttribute('aria-hidden', 'true');
+  }
+
   get canvas(): HTMLCanvasElement {
     return this._canvas;
   }

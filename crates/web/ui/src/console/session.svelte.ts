@@ -186,6 +186,7 @@ export class ConsoleSession {
     screen.background = 'transparent';
     screen.qualityLevel = this.quality;
     this.prepareCanvas(screen);
+    screen.hideCursorFromReaders();
     screen.addEventListener('connect', () => {
       this.applyView();
       screen.focus({ preventScroll: true });
