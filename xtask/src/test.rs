@@ -2,9 +2,10 @@
 
 use crate::shell::{cargo, run, target};
 use crate::{coverage, install, ui};
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 pub(crate) fn test(install_packages: bool) -> Result<()> {
     let start = std::time::Instant::now();
@@ -34,11 +35,52 @@ fn rust_tests() -> Result<()> {
     run(instrumented(&mut command))
 }
 
+/// Pages and consoles in a real browser, against the program itself.
 fn browser_tests() -> Result<()> {
+    let server = Server::start()?;
     let mut command = ui::npm(&["run", "e2e"]);
-    command.env("GATEHOUSE_TEST_BINARY", binary());
-    command.env("GATEHOUSE_SCREENS", target().join("screens"));
-    run(instrumented(&mut command))
+    command.env("GATEHOUSE_E2E_URL", &server.address);
+    command.env("GATEHOUSE_E2E_LINK", &server.link);
+    run(&mut command)
+}
+
+/// A `gatehouse serve --demo` on free ports, stopped in order so that its coverage is written.
+struct Server {
+    child: Child,
+    data: PathBuf,
+    address: String,
+    link: String,
+}
+
+impl Server {
+    fn start() -> Result<Server> {
+        let data = std::env::temp_dir().join(format!("gatehouse-e2e-{}", std::process::id()));
+        let mut command = Command::new(binary());
+        command.arg("--data").arg(&data).args(["serve", "--demo"]);
+        command.args(["--listen", "127.0.0.1:0", "--native", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut child = instrumented(&mut command).spawn().context("cannot start the program")?;
+        let output = child.stdout.take().context("the program has no output")?;
+        let mut server = Server { child, data, address: String::new(), link: String::new() };
+        for line in BufReader::new(output).lines() {
+            let line = line?;
+            match line.trim().split_once("  ").map(|(word, rest)| (word, rest.trim())) {
+                Some(("address", rest)) => server.address = rest.to_owned(),
+                Some(("log in", rest)) => server.link = rest.to_owned(),
+                Some(("memory", _)) => return Ok(server),
+                _ => {}
+            }
+        }
+        bail!("the program ended before it was open")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A failure to stop it shows as a test run that does not end; nothing better can be done here.
+        let _ = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
 }
 
 fn binary() -> PathBuf {

@@ -7,7 +7,7 @@ use crate::arrival::Peer;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use gateway::transport::Transport;
+use gateway::listener::Accepted;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,10 +21,17 @@ const HEADERS: Duration = Duration::from_secs(10);
 const HEADER_BYTES: usize = 16 * 1024;
 
 /// Serves requests on a connection until it ends, upgrades, or `stop` asks for an orderly end.
-pub async fn serve(router: Router, io: Transport, peer: Peer, stop: CancellationToken) {
+///
+/// The connection's place in the listener's bounds travels with each request, since an upgrade
+/// outlives the connection.
+pub async fn serve(router: Router, accepted: Accepted, tls: bool, stop: CancellationToken) {
+    let Accepted { transport: io, peer, slot, .. } = accepted;
+    let peer = Peer { address: peer, tls };
     let service = service_fn(move |request: Request<Incoming>| {
+        slot.established();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(slot.clone());
         router.clone().oneshot(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()

@@ -13,7 +13,6 @@ mod quick;
 mod serve;
 mod target;
 mod telemetry;
-mod test_card;
 mod ticket;
 mod tied;
 

@@ -5,12 +5,12 @@ use crate::config::{self, Config, TlsMode};
 use crate::demo::Desktop;
 use crate::house::{House, fresh_target};
 use crate::ports::{StoredEndpoints, StoredJournal, TicketDoor};
-use crate::{address, telemetry, test_card, ticket};
+use crate::{address, telemetry, ticket};
 use anyhow::{Context, Result};
+use api::Api;
 use api::attachments::Attachments;
 use api::guard::Guard;
 use api::live::Hub;
-use api::{Api, Peer};
 use auth::throttle::{Limits, Throttle};
 use chrono::Utc;
 use gateway::dial::DialContext;
@@ -18,6 +18,7 @@ use gateway::forwarded::TrustedProxies;
 use gateway::listener::{Accepted, Listener, ListenerOptions};
 use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
+use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -158,7 +159,7 @@ fn limits(config: &Config) -> GatewayLimits {
 
 fn dial_context() -> Result<DialContext> {
     let mut dial = DialContext::new(TargetTrust::new(None)?);
-    dial.test_card = Some(Arc::new(test_card::TestCards));
+    dial.test_card = Some(Arc::new(CardHost::new(1024, 768)));
     Ok(dial)
 }
 
@@ -205,13 +206,7 @@ fn serve_web(listener: Listener, api: Arc<Api>, tls: bool, stop: &CancellationTo
     let router = api::router(api);
     let ends = stop.clone();
     tokio::spawn(listener.run(stop.clone(), move |accepted: Accepted| {
-        let router = router.clone();
-        let ends = ends.clone();
-        async move {
-            let Accepted { transport, peer, slot, .. } = accepted;
-            slot.established();
-            api::connection::serve(router, transport, Peer { address: peer, tls }, ends).await;
-        }
+        api::connection::serve(router.clone(), accepted, tls, ends.clone())
     }));
 }
 
@@ -237,12 +232,10 @@ fn open_native(
     options.offered.vnc_auth = native.vnc_auth;
     let ingress = Native::new(door, options, compute);
     let gateway = Arc::clone(gateway);
-    tokio::spawn(listener.run(stop.clone(), move |accepted| {
-        let gateway = Arc::clone(&gateway);
-        Arc::clone(&ingress).serve(accepted, |admitted| async move {
-            gateway.attach_native(admitted.transport, admitted.leftover, admitted.spec).await;
-        })
-    }));
+    tokio::spawn(
+        listener
+            .run(stop.clone(), move |accepted| Arc::clone(&ingress).serve(Arc::clone(&gateway), accepted)),
+    );
     Ok(Some(address))
 }
 

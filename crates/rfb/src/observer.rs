@@ -146,7 +146,7 @@ impl Observer {
         let mut asked = EncodingSet::default();
         asked.insert(crate::encoding::Encoding::Raw);
         let lenient = mode != Mode::Live;
-        let rules = Rules { asked, lenient, tight_without_zlib: false, doubting: false };
+        let rules = Rules { asked, lenient, tight_without_zlib: false };
         let screen = Some((init.width, init.height));
         Observer {
             mode,
@@ -170,8 +170,8 @@ impl Observer {
     /// Shows bytes of one direction: those of earlier calls that were not decided, and new ones after
     /// them. Without bytes it only collects insertions that wait for a message boundary.
     pub fn observe<S: Sink>(&mut self, from: Origin, input: &[u8], sink: &mut S) -> Verdict<'_> {
-        self.edits.clear();
-        self.insertions.clear();
+        clear(&mut self.edits, MOST_KEPT);
+        clear(&mut self.insertions, MOST_KEPT);
         let (decided, fault) = match from {
             Origin::Viewer => self.observe_viewer(input, sink),
             Origin::Target => self.observe_target(input, sink),
@@ -290,6 +290,16 @@ impl Observer {
 
     fn report_fault<S: Sink>(from: Origin, fault: Misbehavior, sink: &mut S) {
         sink.event(Event::Fault { from, code: fault.code() });
+    }
+}
+
+/// Elements of a list that keep their room between calls: an idle session costs almost nothing.
+const MOST_KEPT: usize = 256;
+
+fn clear<T>(list: &mut Vec<T>, most_kept: usize) {
+    list.clear();
+    if list.capacity() > most_kept {
+        *list = Vec::new();
     }
 }
 

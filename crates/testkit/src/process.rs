@@ -90,6 +90,9 @@ impl Program {
     pub async fn run(&self) -> anyhow::Result<String> {
         let child = self.start()?;
         let status = child.exit(wait::LIMIT).await?;
+        // what it wrote last may still be in the pipe; a daemon that it left behind may hold the pipe open
+        let read = async || (child.log.open.load(Ordering::Acquire) == 0).then_some(());
+        let _ = wait::until("the end of its output", GRACE, read).await;
         anyhow::ensure!(status.success(), "{child:?} ended with {status}:\n{}", child.output());
         Ok(child.output())
     }

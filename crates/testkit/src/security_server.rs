@@ -314,7 +314,12 @@ fn public_wire(key: &Rsa<Private>) -> anyhow::Result<Vec<u8>> {
 fn power(base: u64, exponent: u64) -> anyhow::Result<u64> {
     let number = |n: u64| BigNum::from_slice(&n.to_be_bytes());
     let mut result = BigNum::new()?;
-    result.mod_exp(&*number(base)?, &*number(exponent)?, &*number(SMALL_PRIME)?, &mut *BigNumContext::new()?)?;
+    result.mod_exp(
+        &*number(base)?,
+        &*number(exponent)?,
+        &*number(SMALL_PRIME)?,
+        &mut *BigNumContext::new()?,
+    )?;
     let bytes = result.to_vec_padded(8)?;
     Ok(u64::from_be_bytes(bytes.try_into().ok().context("a number of 64 bits")?))
 }

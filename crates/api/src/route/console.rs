@@ -15,6 +15,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Json};
 use chrono::{DateTime, TimeDelta, Utc};
+use gateway::listener::Slot;
 use gateway::registry::Stage;
 use gateway::transport::Transport;
 use gateway::ws::codec::put_close;
@@ -189,6 +190,7 @@ pub(crate) async fn info(
 pub(crate) async fn open(
     State(api): State<Arc<Api>>,
     Extension(arrival): Extension<Arrival>,
+    Extension(slot): Extension<Slot>,
     Path(token): Path<String>,
     mut request: Request,
 ) -> Result<Response, Problem> {
@@ -209,6 +211,7 @@ pub(crate) async fn open(
     // Judged before the switch, answered after it: a browser's script sees a close code, but no HTTP status.
     let decision = admit(&api, &token, &visitor).await;
     tokio::spawn(async move {
+        let _place = slot;
         let Ok(upgraded) = on_upgrade.await else { return };
         let Ok(parts) = upgraded.downcast::<TokioIo<Transport>>() else { return };
         let io = parts.io.into_inner();

@@ -307,7 +307,7 @@ fn joined_late() {
         }
     }
     expect_test::expect![[r#"
-        tiger-tight-jpeg: client 1572/1572 server 54654/99937 [] {-314: 5, -224: 49, 1: 12, 7: 158}
+        tiger-tight-jpeg: client 1572/1572 server 99927/99937 [] {-314: 5, -224: 51, 1: 12, 7: 160}
         tiger-hextile-lowcolor: client 1268/1268 server 17076/17086 [] {-314: 6, -224: 38, 1: 44, 5: 92, 7: 72}
         tight-tight: client 622/622 server 40038/41884 [] {-240: 3, -224: 10, 1: 2, 7: 415}
         qemu-gvncviewer: client 738/738 server 666/666 [] {7: 27}

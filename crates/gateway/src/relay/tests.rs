@@ -202,7 +202,8 @@ async fn original_bytes_pass_in_both_directions() {
         let (mut seen, mut taken) = (Vec::new(), Vec::new());
         let (_, a, b) =
             tokio::join!(write, from_viewer.read_to_end(&mut seen), from_target.read_to_end(&mut taken));
-        (a.unwrap(), b.unwrap());
+        a.unwrap();
+        b.unwrap();
         assert_eq!(taken, up);
         assert_eq!(if is_framed { payload(&seen) } else { seen }, down);
         assert_eq!(rig.pool.lent(), 0);
@@ -568,7 +569,8 @@ async fn an_idle_session_holds_no_buffer_and_a_full_pool_stops_nobody() {
     let sent: Vec<u8> = text.chunks(3000).flat_map(binary).collect();
     let mut taken = vec![0; text.len()];
     let (wrote, read) = tokio::join!(rig.viewer.write_all(&sent), from_target.read_exact(&mut taken));
-    (wrote.unwrap(), read.unwrap());
+    wrote.unwrap();
+    read.unwrap();
     assert!(taken == text);
     settle().await;
     assert_eq!(rig.pool.lent(), 0);

@@ -13,8 +13,10 @@ use rfb::server::ServerTypes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use testkit::process::require;
 use testkit::vncviewer::VncViewer;
 use testkit::wait;
+use testkit::xvfb::Xvfb;
 use testkit::xvnc::{Xvnc, XvncOptions};
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -190,4 +192,45 @@ async fn a_banned_source_is_not_greeted_and_a_silent_one_is_let_go() {
         assert_eq!(String::from_utf8_lossy(&heard), greeting);
         assert!(ingress.door.judged.lock().unwrap().is_empty());
     }
+}
+
+/// Shows its first argument as the user's home to the rest: gtk-vnc asks the user database, not `HOME`.
+const AT_HOME: &str =
+    r#"mount --bind "$1" "$(getent passwd "$(id -u)" | cut -d: -f6)" && shift && exec "$@""#;
+
+/// gtk-vnc's viewer finds the gateway's authority in `~/.pki/CA/cacert.pem`, checks the host's name
+/// against the certificate, and asks for the ticket in a dialog.
+#[tokio::test]
+async fn gvncviewer_comes_in_with_the_authority_where_it_looks() {
+    let desktop = desktop().await;
+    let ingress = ingress(Door::new("ticket1"), desktop.address(), |_| {}).await;
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().join(".pki/CA");
+    std::fs::create_dir_all(&place).unwrap();
+    std::fs::copy(&ingress.files.authority, place.join("cacert.pem")).unwrap();
+    let xvfb = Xvfb::start(1024, 768).await.unwrap();
+    let viewer = require("gvncviewer", "gvncviewer").unwrap();
+    // it counts displays from 5900
+    let server = format!("localhost:{}", ingress.address.port() - 5900);
+    let inside = xvfb.client("unshare", "util-linux").unwrap().args(["-rm", "sh", "-c", AT_HOME, "sh"]);
+    let viewer = inside.arg(home.path()).arg(viewer).args([&server, "--gtk-vnc-debug"]).start().unwrap();
+    let asks = |line: &str| line.contains("Want a username").then_some(());
+    viewer.line("its question", asks).await.unwrap();
+    let xdotool = || xvfb.client("xdotool", "xdotool").unwrap();
+    let search = ["search", "--sync", "--onlyvisible", "--name", "Authentication"];
+    let dialog = xdotool().args(search).run().await.unwrap();
+    let focus = ["windowfocus", "--sync", dialog.trim()];
+    xdotool().args(focus).args(["type", "--delay", "20", "me\tticket1"]).run().await.unwrap();
+    // the button at the dialog's lower right corner; no key presses it by itself
+    let size = xdotool().args(["getwindowgeometry", "--shell", dialog.trim()]).run().await.unwrap();
+    let side = |name: &str| size.lines().find_map(|l| l.strip_prefix(name)?.parse::<i32>().ok()).unwrap();
+    let (x, y) = (side("WIDTH=") - 40, side("HEIGHT=") - 20);
+    let press = ["mousemove", "--window", dialog.trim(), &x.to_string(), &y.to_string(), "click", "1"];
+    xdotool().args(press).run().await.unwrap();
+    let live =
+        async || ingress.house.journal.lock().unwrap().iter().find(|n| n.starts_with("started")).cloned();
+    let started = wait::until("the session", wait::LIMIT, live).await;
+    assert!(started.is_ok(), "{}", viewer.output());
+    let shown = |line: &str| line.contains("size changed to 640x480").then_some(());
+    viewer.line("the picture", shown).await.unwrap();
 }

@@ -19,6 +19,9 @@ use model::event::{Event, Origin, Sink};
 /// Headers in a row that bytes meant as something else do not have: the one that caused the doubt, and
 /// three more.
 const ENOUGH: usize = 4;
+/// Notes of a reading that has not been proved. Black pixels read as headers are empty rectangles without
+/// end.
+const MOST_NOTES: usize = 1024;
 
 /// Readings of one stretch of bytes.
 #[derive(Debug)]
@@ -59,6 +62,17 @@ enum Note {
     Resize { width: u16, height: u16 },
     Name(Vec<u8>),
     End(Finished),
+}
+
+impl Note {
+    /// Whether it tells that a header was one: bytes of zero look like an empty Raw rectangle.
+    fn is_telling(&self) -> bool {
+        match self {
+            Note::Rectangle { encoding: 0, width, height } => *width > 0 && *height > 0,
+            Note::Rectangle { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// How a fork stands.
@@ -143,7 +157,6 @@ impl Fork {
 impl Reading {
     fn new(mut updates: Updates, sizes: PixelSizes, format: usize) -> Reading {
         updates.sizes = sizes;
-        updates.rules.doubting = true;
         let place = Place { updates, ahead: 0, format, notes: Vec::new() };
         Reading { place, cut: None, headers: 0, skip: 0 }
     }
@@ -177,9 +190,6 @@ impl Reading {
             }
             let Some(&[_, _, high, low]) = rest.first_chunk::<4>() else { return Ok(()) };
             let rectangles = u16::from_be_bytes([high, low]);
-            if rectangles == 0 {
-                return Err(Misbehavior::AmbiguousFormat);
-            }
             if let Some(formats) = formats {
                 self.follow_formats(formats, born);
             }
@@ -205,8 +215,10 @@ impl Reading {
             _ => {}
         };
         let progress = updates.advance(shown, ahead, Doubts::default(), &mut note)?;
-        let is_header = |n: &&Note| matches!(n, Note::Rectangle { .. });
-        self.headers += notes.get(before..).unwrap_or_default().iter().filter(is_header).count();
+        self.headers += notes.get(before..).unwrap_or_default().iter().filter(|n| n.is_telling()).count();
+        if notes.len() > MOST_NOTES {
+            return Err(Misbehavior::AmbiguousFormat);
+        }
         if progress == Progress::Ended {
             notes.push(Note::End(updates.finish()));
         }
@@ -300,7 +312,6 @@ impl Observer {
     fn take_over<S: Sink>(&mut self, place: Place, joined: Option<Vec<usize>>, sink: &mut S) {
         let rectangles = self.updates.rectangles;
         self.updates = place.updates;
-        self.updates.rules.doubting = false;
         match joined {
             Some(others) => {
                 self.updates.rectangles += rectangles;
@@ -323,15 +334,16 @@ impl Observer {
     /// Whether a server would send this message here.
     fn is_plausible(&self, message: u8, bytes: &[u8]) -> bool {
         let negotiated = &self.negotiated;
+        let late = self.is_joined_late();
         let padded = |from: usize, to: usize| bytes.iter().take(to).skip(from).all(|&b| b == 0);
         match message {
             kind::SET_COLOR_MAP_ENTRIES => padded(1, 2),
             kind::BELL => true,
             kind::SERVER_CUT_TEXT => padded(1, 4),
-            kind::SERVER_FENCE => negotiated.extensions.fence && padded(1, 4),
-            kind::END_OF_CONTINUOUS_UPDATES => negotiated.keeps(crate::encoding::CONTINUOUS_UPDATES),
+            kind::SERVER_FENCE => (late || negotiated.extensions.fence) && padded(1, 4),
+            kind::END_OF_CONTINUOUS_UPDATES => late || negotiated.keeps(crate::encoding::CONTINUOUS_UPDATES),
             kind::XVP => negotiated.keeps(crate::encoding::XVP) && padded(1, 2),
-            kind::QEMU => negotiated.extensions.audio && bytes.get(1).is_none_or(|&sub| sub == 1),
+            kind::QEMU => (late || negotiated.extensions.audio) && bytes.get(1).is_none_or(|&sub| sub == 1),
             _ => false,
         }
     }

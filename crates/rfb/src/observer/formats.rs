@@ -116,6 +116,15 @@ impl Formats {
         }
     }
 
+    /// The target answers the viewer's fences without the promise to switch there.
+    pub(super) fn handle_inexact_answers(&mut self) {
+        for pending in &mut self.pending {
+            if matches!(pending.mark, Mark::ViewerFence(_)) {
+                pending.mark = Mark::Answers(None);
+            }
+        }
+    }
+
     /// The target set the format itself.
     pub(super) fn handle_target_format(&mut self, format: PixelFormat) {
         self.current = format;

@@ -62,7 +62,9 @@ impl Observer {
                 continue;
             }
             if self.updates.is_open() {
-                match self.updates.advance(input, at, self.formats.doubts(), sink)? {
+                let progress = self.updates.advance(input, at, self.formats.doubts(), sink);
+                self.note_rectangles();
+                match progress? {
                     Progress::Waits => return Ok(()),
                     Progress::Doubt => {
                         self.fork = Some(Fork::of_update(&self.updates, &self.formats));
@@ -128,16 +130,21 @@ impl Observer {
 
     pub(super) fn end_update<S: Sink>(&mut self, done: Finished, sink: &mut S) {
         self.formats.handle_update_end(done.has_pixels);
-        if let Some((width, height)) = self.updates.screen {
-            (self.negotiated.width, self.negotiated.height) = (width, height);
-        }
+        self.note_rectangles();
         if let Some(format) = self.updates.seen.format.take() {
             self.formats.handle_target_format(format);
             self.negotiated.pixel_format = self.formats.latest();
         }
-        self.negotiated.note_pseudo(self.updates.seen.pseudo);
         sink.event(Event::UpdateEnd { rectangles: done.rectangles, bytes: done.bytes });
         self.report_message(Origin::Target, kind::FRAMEBUFFER_UPDATE, sink);
+    }
+
+    /// What rectangles said counts at once: the viewer may answer before their update ends.
+    fn note_rectangles(&mut self) {
+        self.negotiated.note_pseudo(self.updates.seen.pseudo);
+        if let Some((width, height)) = self.updates.screen {
+            (self.negotiated.width, self.negotiated.height) = (width, height);
+        }
     }
 
     pub(super) fn takes_extended_clipboard(&self) -> bool {
@@ -282,6 +289,8 @@ impl Observer {
         if exact {
             self.target.exact_answers += 1;
             self.formats.handle_mark(Mark::ViewerFence(self.target.exact_answers), true);
+        } else if self.viewer.is_last_exact_fence(shown.get(9..).unwrap_or_default()) {
+            self.formats.handle_inexact_answers();
         }
         Ok(Ruling::Pass)
     }

@@ -25,6 +25,8 @@ pub(super) struct Stream {
     kind: Option<u8>,
     /// Fences of the viewer that ask for an exact answer.
     exact_fences: u64,
+    /// Payload of the last of them.
+    last_exact_fence: Vec<u8>,
     /// Whether the last message was such a fence.
     after_exact_fence: bool,
     /// Fences of our own.
@@ -36,6 +38,10 @@ impl Stream {
     pub(super) fn is_at_boundary(&self) -> bool {
         // Nothing of a message that is being dropped has left.
         self.kind.is_none() || self.dropping
+    }
+
+    pub(super) fn is_last_exact_fence(&self, payload: &[u8]) -> bool {
+        self.exact_fences > 0 && self.last_exact_fence == payload
     }
 }
 
@@ -289,6 +295,8 @@ impl Observer {
         let exact = message::FENCE_REQUEST | message::FENCE_SYNC_NEXT;
         if flags & exact == exact {
             self.viewer.exact_fences += 1;
+            self.viewer.last_exact_fence.clear();
+            self.viewer.last_exact_fence.extend_from_slice(shown.get(9..).unwrap_or_default());
             self.viewer.after_exact_fence = true;
         }
         Ok(Ruling::Pass)

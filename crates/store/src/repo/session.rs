@@ -314,7 +314,7 @@ impl Sessions {
     pub async fn list(
         &self,
         filter: &SessionFilter,
-        page: PageRequest,
+        page: &PageRequest,
     ) -> Result<Page<SessionRecord>, StoreError> {
         let rows = page.rows();
         let query = Entity::find()

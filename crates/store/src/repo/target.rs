@@ -215,14 +215,14 @@ impl Targets {
 
     /// Changes security settings by what was seen of the target (a pin on first use, a stronger way). Reads and
     /// writes in one step of the one writer, so that two consoles that see a target first do not overwrite each
-    /// other: `edit` gets what is stored now, and its answer is stored if it differs.
+    /// other: `edit` gets what is stored now, and the outcome is stored if it differs.
     ///
     /// # Errors
     /// The database's; `None` when there is no such target.
     pub async fn update_security(
         &self,
         id: TargetId,
-        edit: impl Fn(Security) -> Security + Send + Sync + 'static,
+        edit: impl Fn(&mut Security) + Send + Sync + 'static,
         now: DateTime<Utc>,
     ) -> Result<Option<Security>, StoreError> {
         let edit = std::sync::Arc::new(edit);
@@ -259,7 +259,7 @@ async fn next_number(tx: &DatabaseTransaction) -> Result<i32, DbErr> {
 async fn edit_security(
     tx: &DatabaseTransaction,
     id: TargetId,
-    edit: &(dyn Fn(Security) -> Security + Send + Sync),
+    edit: &(dyn Fn(&mut Security) + Send + Sync),
     now: DateTime<Utc>,
 ) -> Result<Option<String>, DbErr> {
     use sea_orm::QuerySelect;
@@ -268,7 +268,8 @@ async fn edit_security(
         return Ok(None);
     };
     let before: Security = serde_json::from_str(&row.security).map_err(|e| DbErr::Json(e.to_string()))?;
-    let security = edit(before.clone());
+    let mut security = before.clone();
+    edit(&mut security);
     if security == before {
         return Ok(Some(row.security));
     }

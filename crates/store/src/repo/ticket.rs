@@ -63,7 +63,7 @@ pub struct TicketRecord {
 #[derive(Clone, PartialEq, Debug)]
 pub enum TicketState {
     /// It can be taken.
-    Open(TicketRecord),
+    Fresh(TicketRecord),
     /// It was taken.
     Used(TicketRecord),
     /// It was never taken and is too old.
@@ -271,7 +271,7 @@ impl Tickets {
         } else if record.expires_at <= moment(now) {
             TicketState::Expired(record)
         } else {
-            TicketState::Open(record)
+            TicketState::Fresh(record)
         })
     }
 

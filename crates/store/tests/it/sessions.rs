@@ -140,7 +140,7 @@ on_both! {
         let mut seen = Vec::new();
         let mut page = PageRequest::first(4);
         loop {
-            let found = sessions.list(&SessionFilter::default(), page.clone()).await.unwrap();
+            let found = sessions.list(&SessionFilter::default(), &page).await.unwrap();
             assert!(found.items.len() <= 4);
             seen.extend(found.items.iter().map(|row| row.id));
             // A row that starts while we read does not shift the pages.
@@ -150,9 +150,9 @@ on_both! {
         }
         assert_eq!(seen, expected.iter().map(|(_, id)| *id).collect::<Vec<_>>());
         // Zero and too many are held to what a page may be.
-        let one = sessions.list(&SessionFilter::default(), PageRequest::first(0)).await.unwrap();
+        let one = sessions.list(&SessionFilter::default(), &PageRequest::first(0)).await.unwrap();
         assert_eq!(one.items.len(), 1);
-        let all = sessions.list(&SessionFilter::default(), PageRequest::first(u32::MAX)).await.unwrap();
+        let all = sessions.list(&SessionFilter::default(), &PageRequest::first(u32::MAX)).await.unwrap();
         assert!(all.next.is_none());
     }
 
@@ -169,7 +169,7 @@ on_both! {
         let found = |filter: SessionFilter| {
             let sessions = sessions.clone();
             async move {
-                let page = sessions.list(&filter, PageRequest::default()).await.unwrap();
+                let page = sessions.list(&filter, &PageRequest::default()).await.unwrap();
                 assert_eq!(sessions.count(&filter).await.unwrap(), page.items.len() as u64);
                 page.items.into_iter().map(|row| row.id).collect::<HashSet<_>>()
             }

@@ -3,6 +3,7 @@
 use crate::house::{new_session, new_target, new_ticket, noon, on_both, stored_noon};
 use model::Coded;
 use model::target::{Address, Identity, Security, Strength};
+use std::sync::Mutex;
 use std::time::Duration;
 use store::{AddTargetError, NewTarget, Sealed, TargetChange, TicketState};
 
@@ -89,35 +90,39 @@ on_both! {
 
     async fn the_first_pin_stays(house) {
         let target = house.target("desk").await;
-        let (entered, entries) = std::sync::mpsc::channel();
-        let entries = std::sync::Mutex::new(entries);
-        let pin = |mut security: Security, name: &str| {
+        let (first_is_in, first_was_in) = tokio::sync::oneshot::channel();
+        let (second_is_in, second_was_in) = std::sync::mpsc::channel();
+        let first_is_in = Mutex::new(Some(first_is_in));
+        let second_was_in = Mutex::new(second_was_in);
+        let pin = |security: &mut Security, name: &str| {
             if security.identity == Identity::Verify {
                 security.identity = Identity::Pinned(name.to_owned());
             }
-            security
         };
-        // The first console, having read the entry, dawdles: a second one on another node that could read it too
-        // would tell so, and pin what it saw. It must wait instead.
-        let first = move |security| {
-            let _ = entries.lock().unwrap().recv_timeout(Duration::from_millis(500));
+        // The first console, having read the entry, dawdles; a second one on another node that could read it now would
+        // tell so, and pin what it saw. It must wait instead.
+        let first = move |security: &mut Security| {
+            if let Some(tell) = first_is_in.lock().unwrap().take() {
+                tell.send(()).unwrap();
+            }
+            let _ = second_was_in.lock().unwrap().recv_timeout(Duration::from_millis(500));
             pin(security, "first")
         };
-        let second = move |security| {
-            let _ = entered.send(());
+        let second = move |security: &mut Security| {
+            let _ = second_is_in.send(());
             pin(security, "second")
         };
         let (ours, theirs) = (house.store.targets(), house.neighbor().await.targets());
-        let (first, second) = tokio::join!(
-            tokio::spawn(async move { ours.update_security(target.id, first, noon()).await }),
-            tokio::spawn(async move { theirs.update_security(target.id, second, noon()).await }),
-        );
+        let first = tokio::spawn(async move { ours.update_security(target.id, first, noon()).await });
+        first_was_in.await.unwrap();
+        let second = theirs.update_security(target.id, second, noon()).await;
+        let first = first.await;
         let first = first.unwrap().unwrap().unwrap().identity;
-        let second = second.unwrap().unwrap().unwrap().identity;
+        let second = second.unwrap().unwrap().identity;
         let stored = house.store.targets().find(target.id).await.unwrap().unwrap().security.identity;
         assert!(matches!(stored, Identity::Pinned(_)));
         assert_eq!((&first, &second), (&stored, &stored));
-        let none = house.store.targets().update_security(new_target("x").id, |security| security, noon()).await;
+        let none = house.store.targets().update_security(new_target("x").id, |_| {}, noon()).await;
         assert_eq!(none.unwrap(), None);
     }
 

@@ -55,10 +55,10 @@ on_both! {
         let new = new_ticket(target.id, 1);
         let tickets = house.store.tickets();
         tickets.issue(new.clone()).await.unwrap();
-        let TicketState::Open(open) = tickets.look(new.token_hash, noon()).await.unwrap() else {
-            panic!("not open")
+        let TicketState::Fresh(fresh) = tickets.look(new.token_hash, noon()).await.unwrap() else {
+            panic!("not fresh")
         };
-        assert_eq!((open.id, open.created_at, open.taken_at), (new.id, stored_noon(), None));
+        assert_eq!((fresh.id, fresh.created_at, fresh.taken_at), (new.id, stored_noon(), None));
         // Looking uses nothing up.
         let wish = take(new.token_hash);
         let taken = tickets.take(wish.clone(), after(1)).await.unwrap();

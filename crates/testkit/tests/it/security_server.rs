@@ -8,11 +8,14 @@ use rfb::client::{ClientConfig, ClientHandshake, ClientResult};
 use rfb::handshake::{HandshakeError, Step};
 use rfb::records::{Opener, Sealer};
 use rfb::security::ra2::Ra2Key;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -75,6 +78,57 @@ fn novnc_logs_in() {
         let said = novnc(port, PASSWORD).unwrap();
         let refused = r#"{"event":"refused","status":1,"reason":"wrong"}"#;
         assert!(said.iter().any(|line| line == refused), "{kind:?}: {said:?}");
+        assert_eq!(serving.join().unwrap().unwrap(), login(false, PASSWORD), "{kind:?}");
+    }
+}
+
+/// gtk-vnc's own tool, on a terminal of its own, as a person would use it: whether it took a picture.
+fn gvnccapture(port: u16, password: &str) -> anyhow::Result<bool> {
+    let directory = tempfile::tempdir()?;
+    let picture = directory.path().join("picture.png");
+    let program = require("gvnccapture", "gvncviewer")?;
+    let line = format!("{} 127.0.0.1:{} {}", program.display(), port - 5900, picture.display());
+    let mut terminal = Command::new(require("script", "bsdutils")?);
+    terminal.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut terminal = terminal.spawn()?;
+    let keyboard = terminal.stdin.take().context("a keyboard")?;
+    let mut keyboard = File::from(OwnedFd::from(keyboard));
+    let mut screen = terminal.stdout.take().context("a screen")?;
+    let (over, ended) = mpsc::channel::<()>();
+    let mut ended = Some(ended);
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    while screen.read(&mut byte)? > 0 {
+        shown.push(byte[0]);
+        if shown.ends_with(b"Username: ") {
+            writeln!(keyboard, "{NAME}")?;
+        }
+        if shown.ends_with(b"Password: ") {
+            // A terminal throws away what is typed before its echo is off, so the line is typed again
+            // until the program ends. It reads one.
+            let (mut keyboard, password) = (keyboard.try_clone()?, password.to_owned());
+            let ended = ended.take().context("one password")?;
+            std::thread::spawn(move || {
+                while ended.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
+                    writeln!(keyboard, "{password}").ok();
+                }
+            });
+        }
+    }
+    drop(over);
+    terminal.wait()?;
+    Ok(picture.is_file())
+}
+
+/// Foreign client, Apple's and MS-Logon II: gtk-vnc.
+#[test]
+fn gtk_vnc_logs_in() {
+    for kind in [Kind::AppleDh, Kind::MsLogonII] {
+        let (port, serving) = listen(SecurityServer::new(kind, NAME, PASSWORD));
+        assert!(gvnccapture(port, PASSWORD).unwrap(), "{kind:?}");
+        assert_eq!(serving.join().unwrap().unwrap(), login(true, PASSWORD), "{kind:?}");
+
+        let (port, serving) = listen(SecurityServer::new(kind, NAME, "another"));
+        assert!(!gvnccapture(port, PASSWORD).unwrap(), "{kind:?}");
         assert_eq!(serving.join().unwrap().unwrap(), login(false, PASSWORD), "{kind:?}");
     }
 }
@@ -146,7 +200,8 @@ impl Wire {
                 }
                 None => {}
                 Some((_, opener)) => {
-                    let used = opener.open(&self.raw, &mut self.plain).map_err(|e| anyhow::anyhow!(e.code()))?;
+                    let used =
+                        opener.open(&self.raw, &mut self.plain).map_err(|e| anyhow::anyhow!(e.code()))?;
                     self.raw.drain(..used);
                     if used > 0 {
                         return Ok(());
@@ -202,7 +257,10 @@ fn ra2_may_ask_for_a_password_only() {
 #[test]
 fn tricks_are_refused_before_any_credential() {
     let ra2 = [Kind::Ra2, Kind::Ra2ne, Kind::Ra2_256, Kind::Ra2ne256];
-    let cases = [(Kind::AppleDh, Trick::HugeKey, "rfb.public_key"), (Kind::AppleDh, Trick::TinyGroup, "rfb.public_key")];
+    let cases = [
+        (Kind::AppleDh, Trick::HugeKey, "rfb.public_key"),
+        (Kind::AppleDh, Trick::TinyGroup, "rfb.public_key"),
+    ];
     let cases = cases.into_iter().chain([(Kind::MsLogonII, Trick::TinyGroup, "rfb.public_key")]);
     let cases = cases.chain(ra2.into_iter().flat_map(|kind| {
         [

@@ -9,7 +9,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CSP } from './csp.ts';
 import { Guest } from './guest.ts';
-import { expect, LANGUAGES, prefer, shoot, shootSizes, test, type Language } from './page.ts';
+import { expect, expectAccessible, LANGUAGES, prefer, shoot, shootSizes, test, watch, type Language } from './page.ts';
 
 const link = process.env.GATEHOUSE_E2E_LINK;
 const NAMES = {
@@ -18,6 +18,8 @@ const NAMES = {
     keys: 'Keys',
     clipboard: 'Clipboard',
     view: 'View',
+    full: 'Full screen',
+    leave: 'Leave full screen',
     viewOnly: 'View-only',
     keyboard: 'On-screen keyboard',
     send: 'Send to machine',
@@ -31,6 +33,8 @@ const NAMES = {
     keys: 'مفاتيح خاصة',
     clipboard: 'الحافظة',
     view: 'العرض',
+    full: 'ملء الشاشة',
+    leave: 'الخروج من ملء الشاشة',
     viewOnly: 'للمشاهدة فقط',
     keyboard: 'لوحة مفاتيح على الشاشة',
     send: 'إرسال إلى الجهاز',
@@ -161,7 +165,6 @@ for (const language of LANGUAGES) {
       await page.getByRole('button', { name: 'Ctrl', exact: true }).click();
       await page.getByRole('button', { name: 'Ctrl', exact: true }).click();
       await page.getByRole('button', { name: names.keyboard, exact: true }).click();
-      await page.keyboard.press('Escape');
       const board = page.getByRole('group', { name: names.keyboard });
       await shootSizes(page, 'console-keyboard', language);
       await page.setViewportSize({ width: 1280, height: 800 });
@@ -186,6 +189,7 @@ for (const language of LANGUAGES) {
         isMobile: true,
       });
       const page = await context.newPage();
+      const errors = await watch(page);
       await enter(context, page, language);
       await open(page, language);
       const before = await guest.typed();
@@ -203,6 +207,7 @@ for (const language of LANGUAGES) {
       await expect(field).toBeFocused();
       await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('مرحا\u007fبا\u001b\u0003');
       await shoot(page, 'console-touch', language, 'light', 390);
+      expect(errors).toEqual([]);
       await context.close();
     });
 
@@ -250,6 +255,34 @@ for (const language of LANGUAGES) {
       await page.keyboard.type('x');
       // Nothing of the shortcut is left pressed in the machine.
       await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('x');
+    });
+
+    test('full screen hides the bar, and the shortcut brings it back', async ({ page }) => {
+      await open(page, language);
+      await page.getByRole('button', { name: names.view, exact: true }).click();
+      await page.getByRole('button', { name: names.full, exact: true }).click();
+      const bar = page.getByRole('toolbar');
+      await expect(bar).toBeHidden();
+      await expectAccessible(page);
+      await page.keyboard.press('Control+Alt+Shift+KeyB');
+      await expect(bar).toBeVisible();
+      await page.getByRole('button', { name: names.view, exact: true }).click();
+      await page.getByRole('button', { name: names.leave, exact: true }).click();
+      await expect(bar).toBeVisible();
+    });
+
+    test('original size shows the machine pixel by pixel, and the pointer lands where it points', async ({ page }) => {
+      await page.setViewportSize({ width: 1280, height: 900 });
+      await open(page, language);
+      await page.getByRole('button', { name: names.view, exact: true }).click();
+      await page.getByRole('radio', { name: /1:1/ }).check();
+      await page.keyboard.press('Escape');
+      const canvas = page.locator('.live canvas');
+      await expect(canvas).toHaveCSS('width', '1024px');
+      await expect(canvas).toHaveCSS('height', '768px');
+      const box = (await canvas.boundingBox())!;
+      await page.mouse.move(box.x + 300, box.y + 200);
+      await expect.poll(() => guest.pointer()).toBe('300 200');
     });
 
     test('a reload comes back to the same session', async ({ page }) => {

@@ -28,25 +28,33 @@ interface Watched {
   allowNetworkErrors: () => void;
 }
 
+/** Collects what goes wrong on a page from now on. */
+export async function watch(page: Page, allowed: () => boolean = () => false): Promise<string[]> {
+  const errors: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() !== 'error' && message.type() !== 'warning') return;
+    if (allowed() && EXPECTED_NOISE.test(message.text())) return;
+    errors.push(message.text());
+  });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+    });
+  });
+  return errors;
+}
+
 export const test = base.extend<{ watched: Watched }>({
-  // prettier-ignore
-  watched: [async ({ page }, use) => {
-    const errors: string[] = [];
-    let allow = false;
-    page.on('console', (message) => {
-      if (message.type() !== 'error' && message.type() !== 'warning') return;
-      if (allow && EXPECTED_NOISE.test(message.text())) return;
-      errors.push(message.text());
-    });
-    page.on('pageerror', (error) => errors.push(String(error)));
-    await page.addInitScript(() => {
-      document.addEventListener('securitypolicyviolation', (event) => {
-        console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
-      });
-    });
-    await use({ allowNetworkErrors: () => (allow = true) });
-    expect(errors, 'console errors and policy violations').toEqual([]);
-  }, { auto: true }],
+  watched: [
+    async ({ page }, use) => {
+      let allow = false;
+      const errors = await watch(page, () => allow);
+      await use({ allowNetworkErrors: () => (allow = true) });
+      expect(errors, 'console errors and policy violations').toEqual([]);
+    },
+    { auto: true },
+  ],
 });
 
 export { expect };

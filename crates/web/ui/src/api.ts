@@ -64,9 +64,8 @@ export interface ConsoleInfo {
   view_only: boolean;
   expires_at?: string;
   language?: string;
-  state?: 'waiting' | 'active' | 'frozen' | 'ended';
+  state?: 'waiting' | 'active' | 'frozen' | 'awaiting_resume' | 'ended';
   time_left_s?: number | null;
-  end_reason?: string;
 }
 
 export interface TestReport {
@@ -78,6 +77,7 @@ export interface TestReport {
   width?: number;
   height?: number;
   peer_identity?: string | null;
+  pinned?: boolean;
 }
 
 export interface NewTarget {
@@ -121,9 +121,9 @@ function parse(text: string): unknown {
 
 /** A refusal's code from `application/problem+json`, or one that says what its status means. */
 function refusal(status: number, answer: unknown): FailureError {
-  const problem = (answer ?? {}) as { code?: unknown; detail?: unknown };
-  const detail = typeof problem.detail === 'string' ? problem.detail : undefined;
-  if (isCode(problem.code)) return new FailureError({ code: problem.code, detail }, status);
+  const problem = (answer ?? {}) as { code?: unknown };
+  // Its `detail` is an English sentence for programs' logs; people are told by the catalogue.
+  if (isCode(problem.code)) return new FailureError({ code: problem.code }, status);
   if (status === 401) return new FailureError({ code: 'auth.required' }, status);
   if (status === 404) return new FailureError({ code: 'interface.not_found' }, status);
   return new FailureError({ code: 'interface.unknown', detail: `HTTP ${status}` }, status);

@@ -151,6 +151,44 @@ fn an_inexact_answer_marks_nothing() {
 }
 
 #[test]
+fn an_inexact_answer_to_the_viewer_marks_nothing() {
+    let mut shell = live();
+    with_fences(&mut shell);
+    shell.feed(Viewer, &cat(&[&fence(0x8000_0004, b"z"), &set_pixel_format(&RGB332)]));
+    let of = |format| update(&rectangles(Encoding::Raw, format));
+    shell.feed(Target, &cat(&[&fence(0, b"z"), &of(&PixelFormat::RGB888), &of(&RGB332).repeat(4)]));
+    assert_eq!(shell.faults, [None; 2]);
+    assert_eq!(shell.observer.pixel_format(), RGB332);
+    assert!(shell.observer.at_boundary(Target));
+}
+
+/// Black pixels, read in the wrong format, are empty rectangles and empty updates without end.
+#[test]
+fn black_pixels_prove_nothing() {
+    let mut shell = live();
+    let black = |pixel: usize| update(&[rectangle([0, 0, 640, 480], 0, &vec![0; 640 * 480 * pixel])]);
+    shell.feed(Viewer, &cat(&[&set_encodings(&[0]), &request(0), &request(1), &set_pixel_format(&RGB332)]));
+    shell.feed(Target, &cat(&[&black(4), &update(&[]), &black(1).repeat(5)]));
+    assert_eq!(shell.faults, [None; 2]);
+    let ends = shell.events(Target).iter().filter(|e| e.starts_with("UpdateEnd")).count();
+    assert_eq!(ends, 7);
+    assert_eq!(shell.observer.pixel_format(), RGB332);
+}
+
+/// A viewer may use what a rectangle announced while the rest of its update still comes.
+#[test]
+fn announcements_count_before_their_update_ends() {
+    let mut shell = live();
+    shell.feed(Viewer, &set_encodings(&[0, -258]));
+    let mut rectangles_both = rectangles(Encoding::ExtendedKey, &PixelFormat::RGB888);
+    rectangles_both.extend(rectangles(Encoding::Raw, &PixelFormat::RGB888));
+    let bytes = update(&rectangles_both);
+    shell.feed(Target, &bytes[..40]);
+    shell.feed(Viewer, &extended_key(1, 0x61, 0x1e));
+    assert_eq!(shell.faults, [None; 2]);
+}
+
+#[test]
 fn nobody_forges_our_fence() {
     let mut shell = live();
     with_fences(&mut shell);
