@@ -16,6 +16,9 @@ pub const FLOWS: usize = 65_536;
 pub const HELD_PER_DIRECTION: usize = 4 << 20;
 /// The same over all flows together.
 pub const HELD: usize = 64 << 20;
+/// Acknowledgments of bytes that are missing here before these count as lost to the capture. More than
+/// one, because captures of several queues mix the two directions up a little.
+pub const ACKNOWLEDGED_HOLE: u8 = 3;
 /// What holding one piece costs beyond its bytes; stops a stream of one-byte segments.
 pub const HELD_PIECE: usize = 64;
 

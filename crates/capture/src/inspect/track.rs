@@ -19,6 +19,8 @@ pub(super) struct SessionTracker {
     stage: Stage,
     transport: Transport,
     web: Option<Box<[Unframer; 2]>>,
+    /// The frames of a WebSocket could not be followed any further.
+    deaf: bool,
 }
 
 enum Stage {
@@ -71,10 +73,14 @@ impl Tracker for SessionTracker {
             stage: Stage::Sniffing(Sniffer::new(info.from_start, vnc)),
             transport: Transport::Tcp,
             web: None,
+            deaf: false,
         }
     }
 
     fn bytes(&mut self, side: Side, bytes: &[u8]) -> Interest {
+        if self.deaf {
+            return Interest::More;
+        }
         let Some(sides) = self.web.as_deref_mut() else { return self.content(side, bytes) };
         let [initiator, responder] = sides;
         let unframer = if side == Side::Initiator { initiator } else { responder };
@@ -159,6 +165,7 @@ impl SessionTracker {
             Stage::Sniffing(_) => Interest::None,
             Stage::Reading(session) => {
                 session.rfb.handle_gap();
+                self.deaf = true;
                 Interest::More
             }
         }

@@ -88,7 +88,7 @@ fn a_reset_is_believed_only_near_the_stream() {
     let mut talk = talk();
     talk.say(0, b"a");
     let (from, to) = (address("10.0.0.2:5900"), address("10.0.0.1:40000"));
-    let forged = Tcp { from, to, sequence: 1 << 30, flags: RST, payload: Vec::new() };
+    let forged = Tcp { from, to, sequence: 1 << 30, acknowledgment: 0, flags: RST, payload: Vec::new() };
     talk.packets.push(forged);
     talk.say(1, b"b");
     talk.push(1, RST, b"");
@@ -155,4 +155,18 @@ fn nothing_is_held_for_a_flow_that_bores() {
     talk.say(1, b"nor this");
     talk.close(1);
     assert_eq!(run(Bounds::default(), &talk.packets), [(0, End::ClosedBy(Side::Responder), None)]);
+}
+
+#[test]
+fn what_the_other_side_has_and_the_capture_has_not_is_a_gap_at_its_place() {
+    let mut talk = talk();
+    talk.say(1, b"seen");
+    talk.say(1, b"lost");
+    talk.packets.pop();
+    talk.say(1, b"held");
+    for word in [b"a", b"b", b"c", b"d"] {
+        talk.say(0, word);
+    }
+    let expected = log("<seen>a>b[4]<held>c>d");
+    assert_eq!(run(Bounds::default(), &talk.packets), [(0, End::CaptureEnded(None), expected)]);
 }

@@ -366,7 +366,7 @@ pub(super) fn ultra_file(from: Origin, shown: &[u8]) -> File<'_> {
 
 /// A file message of TightVNC 1.3 from the target.
 fn tight_file(message: u8, shown: &[u8], extent: Extent) -> File<'_> {
-    let content = u64::try_from(extent.total - 6).unwrap_or(0);
+    let content = u64::try_from(extent.total.saturating_sub(6)).unwrap_or(0);
     let (operation, name, bytes) = match message {
         kind::FILE_LIST_DATA => (FileOperation::List, &[][..], content.saturating_sub(2)),
         kind::FILE_DOWNLOAD_DATA if shown.get(2..6) == Some(&[0; 4]) => (FileOperation::End, &[][..], 0),
