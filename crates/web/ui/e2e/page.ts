@@ -76,7 +76,22 @@ export async function prefer(page: Page, language: Language, theme: Theme): Prom
   );
 }
 
+/** Colors are judged when they stand still: a theme that just changed fades for a moment. */
+async function settle(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const frame = () => new Promise((next) => requestAnimationFrame(next));
+    await frame();
+    await frame();
+    const ends = document
+      .getAnimations()
+      .filter((a) => a.effect?.getComputedTiming().iterations !== Infinity)
+      .map((a) => a.finished.catch(() => undefined));
+    await Promise.all(ends);
+  });
+}
+
 export async function expectAccessible(page: Page): Promise<void> {
+  await settle(page);
   // Evaluated by the debugger, so the page's own policy is not loosened for it.
   await page.evaluate(`${axe};0`);
   const findings = await page.evaluate(async () => {
