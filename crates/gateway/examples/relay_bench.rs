@@ -2,7 +2,7 @@
 //! keyboard round trip, latency, and memory of idle sessions.
 //!
 //! ```text
-//! cargo run --release -p gateway --example relay_bench -- [--mb 1000] [--rounds 5] [--trips 5000] [--idle 1000]
+//! cargo run --release -p gateway --example relay_bench -- [--mb 1000] [--rounds 5] [--trips 5000] [--idle 1000] [--only-gateway]
 //! ```
 //!
 //! A fake target sends valid RFB in a loop, a fake viewer takes it and decodes nothing. Between them,
@@ -47,7 +47,10 @@ fn main() -> Result<()> {
     };
     let target = target::start()?;
     let directory = tempfile::tempdir()?;
-    let peers = Peer::start_all(target, directory.path())?;
+    let mut peers = Peer::start_all(target, directory.path())?;
+    if arguments.iter().any(|a| a == "--only-gateway") {
+        peers.drain(..peers.len() - 1);
+    }
     streams(&peers, &plan)?;
     round_trips(&peers, &plan)?;
     idle(&peers, &plan)
@@ -403,17 +406,27 @@ impl Viewer {
         Ok(())
     }
 
+    /// False while bytes of it are missing.
     fn take_frame_header(&mut self) -> Result<bool> {
-        let (header, len) = match &self.buffer[self.at..self.end] {
-            [0x82, 126, a, b, ..] => (4, usize::from(u16::from_be_bytes([*a, *b]))),
-            [0x82, 127, _, _, _, _, a, b, c, d, ..] => (10, u32::from_be_bytes([*a, *b, *c, *d]) as usize),
-            [0x82, n @ 0..=125, ..] => (2, usize::from(*n)),
-            [first, ..] if *first != 0x82 => anyhow::bail!("the WebSocket was closed"),
-            _ => return Ok(false),
-        };
-        self.at += header;
-        self.frame = len;
-        Ok(true)
+        loop {
+            let (header, len) = match &self.buffer[self.at..self.end] {
+                // A heartbeat: whatever is sent next counts as an answer.
+                [0x89, n, rest @ ..] if rest.len() >= usize::from(*n) => {
+                    self.at += 2 + usize::from(*n);
+                    continue;
+                }
+                [0x82, 126, a, b, ..] => (4, usize::from(u16::from_be_bytes([*a, *b]))),
+                [0x82, 127, _, _, _, _, a, b, c, d, ..] => {
+                    (10, u32::from_be_bytes([*a, *b, *c, *d]) as usize)
+                }
+                [0x82, n @ 0..=125, ..] => (2, usize::from(*n)),
+                [0x88, ..] => anyhow::bail!("the WebSocket was closed"),
+                _ => return Ok(false),
+            };
+            self.at += header;
+            self.frame = len;
+            return Ok(true);
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+mod simulation;
+
 use super::*;
 use crate::limits::{BUFFER, WS_MESSAGE};
 use crate::port::SessionSpec;
