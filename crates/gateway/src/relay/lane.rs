@@ -61,6 +61,14 @@ impl Lane {
         self.filled > 0 || !self.parked.is_empty()
     }
 
+    /// Forgets input that waits for its verdict: nothing of it has left, and nothing shall any more. Only
+    /// on a clear lane.
+    pub(crate) fn discard_input(&mut self) {
+        self.buffer = None;
+        self.filled = 0;
+        self.parked = Vec::new();
+    }
+
     /// Queues bytes that go out as they are. Only on a clear lane.
     pub(crate) fn push(&mut self, bytes: Vec<u8>) {
         debug_assert!(self.is_clear(), "a lane carries one thing at a time");
