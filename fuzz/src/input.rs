@@ -20,9 +20,12 @@ impl Pieces {
         if random % 5 == 0 { small * 37 } else { small }
     }
 
-    /// The pieces of one byte string.
+    /// The pieces of one byte string; an empty one is a piece, too.
     pub(crate) fn cut<'a>(&mut self, bytes: &'a [u8]) -> Vec<&'a [u8]> {
         let (mut rest, mut pieces) = (bytes, Vec::new());
+        if bytes.is_empty() {
+            pieces.push(bytes);
+        }
         while !rest.is_empty() {
             let (piece, after) = rest.split_at(self.next(bytes.len()).min(rest.len()));
             pieces.push(piece);

@@ -311,6 +311,26 @@ fn ipv6_on_the_device_any() {
 }
 
 #[test]
+fn a_browser_in_a_websocket() {
+    check_whole("novnc-websocket", expect![[r#"
+        Session 1: viewer 127.0.0.1:47666, server 127.0.0.1:27080, in a WebSocket
+          time      2026-11-21T06:21:41.253574Z to 2026-11-21T06:21:42.783882Z
+          version   server 003.008, viewer 003.008
+          security  VncAuth, of VncAuth
+          login     accepted
+          screen    "Web", 320x200, 32 bits per pixel, depth 24, little-endian, true color
+          encodings 1 50 7 -260 16 21 5 2 6 0 -26 -254 -223 -224 -258 -261 -308 -309 -312 -313 -307 -1063131698 -316 1464686180 -239
+          viewer    291 bytes (all read), messages 0: 1, 2: 1, 3: 1, 4: 6, 6: 2, 150: 2, 248: 3
+          server    696 bytes (all read), messages 0: 2, 3: 1, 150: 1, 248: 3
+          rectangles: -308: 1, -261: 1, -258: 1, -224: 1, 7: 7, 1464686180: 1
+          activity  6 key events, 1 clipboards to the server
+          end       the server closed the connection
+
+        43 packets, 43 TCP segments
+    "#]]);
+}
+
+#[test]
 fn tls_is_told_by_its_handshake_and_sizes() {
     expect![[r#"
         Session 1: viewer 127.0.0.1:49300, server 127.0.0.1:27001
