@@ -312,7 +312,9 @@ fn ipv6_on_the_device_any() {
 
 #[test]
 fn a_browser_in_a_websocket() {
-    check_whole("novnc-websocket", expect![[r#"
+    check_whole(
+        "novnc-websocket",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:47666, server 127.0.0.1:27080, in a WebSocket
           time      2026-11-21T06:21:41.253574Z to 2026-11-21T06:21:42.783882Z
           version   server 003.008, viewer 003.008
@@ -327,7 +329,8 @@ fn a_browser_in_a_websocket() {
           end       the server closed the connection
 
         43 packets, 43 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
