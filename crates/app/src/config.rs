@@ -195,9 +195,8 @@ pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
         toml::from_str::<Config>(&text).map_err(|e| anyhow!("{}: {e}", path.display()))?;
         figment = figment.merge(Toml::file_exact(path));
     }
-    let environment = Env::prefixed("GATEHOUSE_")
-        .ignore(&["CONFIG", "SECRET_KEY", "TEST_BINARY", "TEST_PG", "SCREENS", "DATA", "E2E_URL", "E2E_LINK"])
-        .split("__");
+    // A value always names its section; GATEHOUSE_DATA and the like are not values of the file.
+    let environment = Env::prefixed("GATEHOUSE_").filter(|key| key.as_str().contains("__")).split("__");
     figment = figment.merge(environment);
     if let Some(data) =
         data.map(Path::to_path_buf).or_else(|| std::env::var_os("GATEHOUSE_DATA").map(PathBuf::from))
