@@ -341,7 +341,7 @@ mod tests {
     }
 
     fn impatient() -> Options {
-        Options { group: 1, wait: Duration::from_millis(400), ..Options::default() }
+        Options { group: 1, wait: Duration::from_secs(2), ..Options::default() }
     }
 
     #[tokio::test]

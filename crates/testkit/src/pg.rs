@@ -7,7 +7,7 @@
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::future::Future;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -20,9 +20,11 @@ pub const SHARED: &str = "GATEHOUSE_TEST_PG";
 const USER: &str = "gatehouse";
 
 /// Keeps the server alive while its standard input is open: a test process that is killed closes it too. It is the
-/// server's parent, so the process id it ends can be no other's.
+/// server's parent, so the process id it ends can be no other's. The first line it reads says that the data directory
+/// is ready; before that, too, it cleans up after a test process that died.
 const KEEPER: &str = r#"
 directory=$1; shift
+read -r _ || { rm -rf "$directory"; exit; }
 "$@" >"$directory/log" 2>&1 </dev/null &
 server=$!
 echo started
@@ -36,6 +38,7 @@ rm -rf "$directory"
 #[derive(Debug)]
 pub struct Server {
     address: String,
+    #[expect(dead_code, reason = "ends the server when it is dropped")]
     keeper: Option<Keeper>,
 }
 
@@ -86,6 +89,7 @@ impl Server {
     ) -> Result<Server> {
         give(directory)?;
         let data = directory.join("data");
+        let mut keeper = Keeper::new(directory, &data, settings)?;
         let output = as_server("initdb")?
             .args(["-N", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", USER, "-D"])
             .arg(&data)
@@ -94,7 +98,7 @@ impl Server {
             .context("cannot run initdb")?;
         ensure!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr));
         prepare(&data)?;
-        let keeper = keep(directory, &data, settings)?;
+        keeper.start()?;
         let port = settings.iter().find_map(|setting| setting.strip_prefix("port="));
         let server = Server { address: address(directory, port.unwrap_or("5432")), keeper: Some(keeper) };
         server.wait_until_ready(directory)?;
@@ -161,12 +165,48 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.input.take();
-            let _ = keeper.process.wait();
+impl Keeper {
+    /// Watches over the directory; the server is started later.
+    fn new(directory: &Path, data: &Path, settings: &[&str]) -> Result<Keeper> {
+        let postgres = as_server("postgres")?;
+        let mut keeper = Command::new("sh");
+        keeper.args(["-c", KEEPER, "keeper"]).arg(directory);
+        keeper.arg(postgres.get_program()).args(postgres.get_args());
+        keeper.arg("-D").arg(data).arg("-k").arg(directory).args(["-c", "listen_addresses="]);
+        for setting in ["fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB"] {
+            keeper.args(["-c", setting]);
         }
+        for setting in settings {
+            keeper.args(["-c", setting]);
+        }
+        // Its own group, so that Ctrl-C in the terminal reaches it by the closing pipe, in order.
+        let mut process = keeper
+            .process_group(0)
+            .current_dir(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot run sh")?;
+        let input = process.stdin.take();
+        Ok(Keeper { process, input })
+    }
+
+    /// Starts the server.
+    fn start(&mut self) -> Result<()> {
+        let input = self.input.as_mut().ok_or_else(|| anyhow!("the keeper was ended"))?;
+        input.write_all(b"ready\n").context("the keeper of PostgreSQL ended")?;
+        let output = self.process.stdout.take().ok_or_else(|| anyhow!("the server was started before"))?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        ensure!(line.trim() == "started", "the keeper of PostgreSQL did not start it");
+        Ok(())
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.input.take();
+        let _ = self.process.wait();
     }
 }
 
@@ -223,34 +263,6 @@ pub fn give(path: &Path) -> Result<()> {
 fn address(directory: &Path, port: &str) -> String {
     // Only `/` needs escaping in the names that tempfile makes under an ordinary temporary directory.
     format!("postgres://{USER}@{}:{port}", directory.display().to_string().replace('/', "%2F"))
-}
-
-fn keep(directory: &Path, data: &Path, settings: &[&str]) -> Result<Keeper> {
-    let postgres = as_server("postgres")?;
-    let mut keeper = Command::new("sh");
-    keeper.args(["-c", KEEPER, "keeper"]).arg(directory);
-    keeper.arg(postgres.get_program()).args(postgres.get_args());
-    keeper.arg("-D").arg(data).arg("-k").arg(directory).args(["-c", "listen_addresses="]);
-    for setting in ["fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB"] {
-        keeper.args(["-c", setting]);
-    }
-    for setting in settings {
-        keeper.args(["-c", setting]);
-    }
-    // Its own group, so that Ctrl-C in the terminal reaches it by the closing pipe, in order.
-    let mut process = keeper
-        .process_group(0)
-        .current_dir(directory)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot run sh")?;
-    let input = process.stdin.take();
-    let output = process.stdout.take().ok_or_else(|| anyhow!("sh has no output"))?;
-    let mut line = String::new();
-    BufReader::new(output).read_line(&mut line)?;
-    ensure!(line.trim() == "started", "the keeper of PostgreSQL did not start");
-    Ok(Keeper { process, input })
 }
 
 /// Unique among the processes that share a server.

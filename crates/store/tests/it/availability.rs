@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 /// Short enough for tests, long enough for a busy machine.
 fn impatient() -> Options {
-    Options { wait: Duration::from_secs(2), ..Options::default() }
+    Options { wait: Duration::from_secs(4), ..Options::default() }
 }
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_server_that_is_not_there_is_reported() {
     let begun = Instant::now();
     let error = Store::open(&url, impatient()).await.unwrap_err();
     assert_eq!(error.code(), "store.unavailable");
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < Duration::from_secs(60));
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains("hunter2"), "{shown}");
 }
@@ -114,7 +114,7 @@ async fn a_wire_that_goes_silent_costs_the_wait_and_no_more() {
     };
     assert_eq!(write.unwrap_err().code(), "store.unavailable");
     assert_eq!(read.unwrap_err().code(), "store.unavailable");
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     cut.send(false).unwrap();
     let target = store.targets().add(new_target("between"), noon()).await.unwrap();
 

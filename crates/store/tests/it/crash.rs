@@ -1,10 +1,10 @@
 //! What was acknowledged is there after the process was killed at any moment.
 
-use crate::house::{House, new_target, noon, postgres_database};
+use crate::house::{House, new_target, noon, patient, postgres_database};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use store::{NewTarget, Options, Store};
+use store::{NewTarget, Store};
 
 /// Set in the child that is to be killed: the database it writes to.
 const VICTIM: &str = "GATEHOUSE_TEST_VICTIM";
@@ -21,7 +21,7 @@ fn victim(test: &str, url: &str) -> Child {
 
 /// Eight writers at once, so that a kill meets groups under way; every acknowledged name is one line.
 async fn write_until_killed(url: &str) {
-    let store = Store::open(&url.parse().unwrap(), Options::default()).await.unwrap();
+    let store = Store::open(&url.parse().unwrap(), patient()).await.unwrap();
     let writers: Vec<_> = (0..8)
         .map(|writer| {
             let targets = store.targets();
@@ -53,7 +53,7 @@ async fn kill_and_compare(test: &str, url: &str) {
         child.kill().unwrap();
         child.wait().unwrap();
         acknowledged.extend(lines.filter_map(ack));
-        let store = Store::open(&url.parse().unwrap(), Options::default()).await.unwrap();
+        let store = Store::open(&url.parse().unwrap(), patient()).await.unwrap();
         let targets = store.targets();
         let stored: HashSet<_> = targets.list().await.unwrap().into_iter().map(|t| t.name).collect();
         let missing: Vec<_> = acknowledged.difference(&stored).collect();

@@ -6,6 +6,7 @@ use model::target::{Address, Security};
 use model::{BootId, NodeId, Policy, SessionId, TargetId, TicketId};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 use store::{
     DatabaseUrl, NewSession, NewTarget, NewTicket, Options, SessionEnd, Store, TakeTicket, TargetRecord,
     TokenHash,
@@ -55,20 +56,20 @@ impl House {
     pub(crate) async fn sqlite() -> House {
         let directory = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::file(directory.path().join("data").join("gatehouse.db"));
-        let store = Store::open(&url, Options::default()).await.unwrap();
+        let store = Store::open(&url, patient()).await.unwrap();
         House { store, url, _database: Guard::File(directory) }
     }
 
     pub(crate) async fn postgresql() -> House {
         let database = postgres_database().await;
         let url: DatabaseUrl = database.url().parse().unwrap();
-        let store = Store::open(&url, Options::default()).await.unwrap();
+        let store = Store::open(&url, patient()).await.unwrap();
         House { store, url, _database: Guard::Postgres(database) }
     }
 
     /// A second store on the same database, as another process or node would have.
     pub(crate) async fn neighbor(&self) -> Store {
-        Store::open(&self.url, Options::default()).await.unwrap()
+        Store::open(&self.url, patient()).await.unwrap()
     }
 
     pub(crate) async fn target(&self, name: &str) -> TargetRecord {
@@ -84,6 +85,11 @@ impl House {
     }
 }
 
+/// For tests that are not about waiting: a busy machine may take its time.
+pub(crate) fn patient() -> Options {
+    Options { wait: Duration::from_secs(60), ..Options::default() }
+}
+
 /// One server for the whole binary; the process takes it along when it ends.
 pub(crate) fn postgres_server() -> &'static pg::Server {
     static SERVER: OnceLock<pg::Server> = OnceLock::new();
@@ -96,7 +102,7 @@ pub(crate) async fn postgres_database() -> pg::Database {
     let template = TEMPLATE
         .get_or_init(|| async {
             let migrate = |url: String| async move {
-                Store::open(&url.parse()?, Options::default()).await?.close().await;
+                Store::open(&url.parse()?, patient()).await?.close().await;
                 Ok(())
             };
             server.template(migrate).await.unwrap()

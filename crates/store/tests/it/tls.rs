@@ -3,8 +3,7 @@
 use model::Coded;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::path::Path;
-use std::time::Duration;
-use store::{DatabaseUrl, Options, Store};
+use store::{DatabaseUrl, Store};
 use testkit::pg;
 
 /// An authority, written to a file, that can certify names.
@@ -59,8 +58,7 @@ fn listening(settings: &[&str], prepare: impl Fn(&Path)) -> (pg::Server, u16) {
 
 async fn open(port: u16, query: &str) -> Result<(), &'static str> {
     let url: DatabaseUrl = format!("postgres://gatehouse@127.0.0.1:{port}/postgres?{query}").parse().unwrap();
-    let options = Options { wait: Duration::from_secs(4), ..Options::default() };
-    let store = Store::open(&url, options).await.map_err(|e| e.code())?;
+    let store = Store::open(&url, crate::house::patient()).await.map_err(|e| e.code())?;
     store.ping().await.unwrap();
     store.close().await;
     Ok(())

@@ -1,6 +1,6 @@
 //! The writer: groups, and the one that fails among many that do not.
 
-use crate::house::{House, new_target, noon, on_both};
+use crate::house::{House, new_target, noon, on_both, patient};
 use model::Coded;
 use std::collections::HashSet;
 use store::{NewTarget, Options, Store};
@@ -54,7 +54,7 @@ on_both! {
     async fn groups_of_any_size_give_the_same_rows(house) {
         let House { url, .. } = &house;
         for (round, group) in [1, 2, 64].into_iter().enumerate() {
-            let store = Store::open(url, Options { group, ..Options::default() }).await.unwrap();
+            let store = Store::open(url, Options { group, ..patient() }).await.unwrap();
             let names = (0..50).map(|n| format!("{round} {n}")).collect();
             assert!(add_all(&store, names).await.iter().all(Result::is_ok));
             store.close().await;
@@ -86,7 +86,7 @@ async fn futures(house: &House) -> Vec<Store> {
     let tasks: Vec<_> = (0..6)
         .map(|_| {
             let url = house.url.clone();
-            tokio::spawn(async move { Store::open(&url, Options::default()).await.unwrap() })
+            tokio::spawn(async move { Store::open(&url, patient()).await.unwrap() })
         })
         .collect();
     let mut stores = Vec::new();
