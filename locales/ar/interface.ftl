@@ -50,6 +50,7 @@ test-desktop = سطح المكتب
 test-size = المقاس
 test-security = نوع الحماية
 test-identity = الهوية (SHA-256)
+test-pinned = اعتُمدت هذه الهوية، وسيُرفض كل ما عداها.
 
 stale-offline = أنت غير متصل بالشبكة.
 stale-no-answer = الخادم لا يستجيب.

@@ -46,6 +46,7 @@ test-desktop = Desktop
 test-size = Size
 test-security = Security type
 test-identity = Identity (SHA-256)
+test-pinned = This identity is pinned now: any other will be refused.
 
 stale-offline = You are offline.
 stale-no-answer = The server does not answer.

@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: what must hold before a change lands, with minutes per step.
 
 use crate::shell::{cargo, run, target};
-use crate::{coverage, deny, deps, source, test, ui};
+use crate::{coverage, deny, deps, openapi, source, test, ui};
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ pub(crate) fn ci(after_test: bool) -> Result<()> {
     steps.step("bundle budget", || run(&mut ui::npm(&["run", "budget"])))?;
     steps.step("deps", deps::deps)?;
     steps.step("source", source::check)?;
+    steps.step("openapi", || openapi::openapi(false))?;
     steps.step("licences and bans", deny::deny)?;
     steps.finish()
 }

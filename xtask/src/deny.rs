@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The release that `deny.toml` is written for.
-const VERSION: &str = "0.20";
+const VERSION: &str = "0.20.2";
 
 pub(crate) fn deny() -> Result<()> {
     let program = tool()?;

@@ -11,6 +11,7 @@ mod deps;
 mod dist;
 mod fuzz;
 mod install;
+mod openapi;
 mod run;
 mod shell;
 mod source;
@@ -27,6 +28,7 @@ cargo xtask ci [--after-test]               test, then format, lints, dependency
 cargo xtask bench [NAME…]                   benchmarks, each beside a peer
 cargo xtask fuzz [TARGET] [--seconds N]     coverage-guided fuzzing on the stable toolchain
 cargo xtask deps                            the tiers of ARCHITECTURE.md against the real dependencies
+cargo xtask openapi                         writes docs/openapi.json from the built program
 cargo xtask dist                            release binary with the interface inside, size checked";
 
 fn main() -> ExitCode {
@@ -52,6 +54,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "fuzz" => fuzz::fuzz(rest),
         "deps" => deps::deps(),
         "dist" => dist::dist(),
+        "openapi" => openapi::openapi(true),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

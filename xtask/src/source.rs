@@ -42,8 +42,48 @@ pub(crate) fn check() -> Result<()> {
     for dir in ["crates", "fuzz"] {
         visit(&root().join(dir), &mut faults)?;
     }
+    undocumented_codes(&mut faults)?;
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
+    }
+    Ok(())
+}
+
+/// Every code that an error or refusal can carry stands in `docs/errors.md`.
+fn undocumented_codes(faults: &mut Vec<String>) -> Result<()> {
+    let documented = std::fs::read_to_string(root().join("docs/errors.md"))?;
+    let mut files = Vec::new();
+    rust_files(&root().join("crates"), &mut files)?;
+    for file in files {
+        let text = std::fs::read_to_string(&file)?;
+        for code in text
+            .lines()
+            .filter_map(|line| line.split_once("=> \""))
+            .filter_map(|(_, rest)| rest.split_once('"'))
+        {
+            if is_code(code.0) && !documented.contains(&format!("`{}`", code.0)) {
+                faults.push(format!("{}: the code {} is not in docs/errors.md", file.display(), code.0));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `area.what`, lower case.
+fn is_code(text: &str) -> bool {
+    let is_word = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    text.split_once('.').is_some_and(|(area, what)| is_word(area) && is_word(what))
+}
+
+fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && !matches!(name.as_str(), "ui" | "tests" | "examples") {
+            rust_files(&path, found)?;
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
     }
     Ok(())
 }

@@ -30,14 +30,14 @@ fn build_binary() -> Result<()> {
 fn rust_tests() -> Result<()> {
     let mut command = cargo();
     command.args(["test", "--workspace", "--no-fail-fast"]);
-    command.env("GATEHOUSE_TEST_BINARY", binary());
     run(instrumented(&mut command))
 }
 
+/// Pages and consoles in a real browser; the tests start the program themselves.
 fn browser_tests() -> Result<()> {
     let mut command = ui::npm(&["run", "e2e"]);
     command.env("GATEHOUSE_TEST_BINARY", binary());
-    command.env("GATEHOUSE_SCREENS", target().join("screens"));
+    command.env("GATEHOUSE_E2E_SCREENS", target().join("screens"));
     run(instrumented(&mut command))
 }
 

@@ -17,6 +17,9 @@ use model::Coded;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// The framework's explanations are a line long.
+const EXPLANATION: usize = 4096;
+
 /// What the connection knows of itself; an extension of every request on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
@@ -51,8 +54,22 @@ pub(crate) async fn arrive(State(api): State<Arc<Api>>, mut request: Request, ne
         }
         Err(problem) => problem.into_response(),
     };
+    response = as_problem(response).await;
     csp::secure(response.headers_mut(), secure);
     response
+}
+
+/// A request that an extractor could not read is refused in plain text by the framework; clients of this
+/// API get the same shape for every refusal.
+async fn as_problem(response: Response) -> Response {
+    let plain =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/plain"));
+    if !(plain && response.status().is_client_error()) {
+        return response;
+    }
+    let status = response.status();
+    let text = axum::body::to_bytes(response.into_body(), EXPLANATION).await.unwrap_or_default();
+    Problem::new(status, "api.bad_request", String::from_utf8_lossy(&text)).into_response()
 }
 
 fn judge(api: &Api, peer: Peer, request: &Request) -> Result<Arrival, Problem> {

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Everything that can be set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Database, keys and certificates; by default the user's data directory.
@@ -66,8 +66,8 @@ pub(crate) enum TlsMode {
 pub(crate) struct Native {
     pub(crate) enabled: bool,
     pub(crate) listen: SocketAddr,
-    /// Offers VncAuth (8 characters, in clear) for tickets.
-    pub(crate) vnc_auth: bool,
+    /// Offers TLS without a certificate (VeNCrypt TLSPlain), for viewers that cannot check one.
+    pub(crate) anonymous_tls: bool,
     /// Offers RA2-256.
     pub(crate) ra2: bool,
 }
@@ -114,20 +114,6 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            data: None,
-            web: Web::default(),
-            native: Native::default(),
-            database: Database::default(),
-            sessions: Sessions::default(),
-            metrics: Metrics::default(),
-            log: Log::default(),
-        }
-    }
-}
-
 impl Default for Web {
     fn default() -> Self {
         Web {
@@ -146,7 +132,7 @@ impl Default for Native {
         Native {
             enabled: true,
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5900),
-            vnc_auth: false,
+            anonymous_tls: false,
             ra2: true,
         }
     }
@@ -181,7 +167,11 @@ impl Loaded {
                 Some(source) => source.to_string(),
                 None => m.name.to_string(),
             });
-            let source = if source.starts_with("code ") || source.contains(".rs") { "default".to_owned() } else { source };
+            let source = if source.starts_with("code ") || source.contains(".rs") {
+                "default".to_owned()
+            } else {
+                source
+            };
             lines.push(format!("{key} = {shown}  ({source})"));
         });
         Ok(lines)
@@ -199,7 +189,8 @@ pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
     };
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
     if let Some(path) = &file {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         // Parsed alone first: the toml crate names line and column, figment only the key.
         toml::from_str::<Config>(&text).map_err(|e| anyhow!("{}: {e}", path.display()))?;
         figment = figment.merge(Toml::file_exact(path));
@@ -208,7 +199,9 @@ pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
         .ignore(&["CONFIG", "SECRET_KEY", "TEST_BINARY", "TEST_PG", "SCREENS", "DATA", "E2E_URL", "E2E_LINK"])
         .split("__");
     figment = figment.merge(environment);
-    if let Some(data) = data.map(Path::to_path_buf).or_else(|| std::env::var_os("GATEHOUSE_DATA").map(PathBuf::from)) {
+    if let Some(data) =
+        data.map(Path::to_path_buf).or_else(|| std::env::var_os("GATEHOUSE_DATA").map(PathBuf::from))
+    {
         figment = figment.merge(("data", data));
     }
     let config: Config = figment.extract().map_err(|e| anyhow!("the configuration is not valid: {e}"))?;
@@ -222,8 +215,14 @@ fn check(config: &Config) -> Result<()> {
     if tls.mode == TlsMode::Files && (tls.certificate.is_none() || tls.key.is_none()) {
         bail!("web.tls.mode is \"files\", so web.tls.certificate and web.tls.key must name PEM files");
     }
-    if config.web.tls.mode == TlsMode::Off && !config.web.listen.ip().is_loopback() && config.web.trusted_proxies.is_empty() {
-        bail!("web.tls.mode is \"off\" on {}: name the proxy in web.trusted_proxies, or use \"own\"", config.web.listen);
+    if config.web.tls.mode == TlsMode::Off
+        && !config.web.listen.ip().is_loopback()
+        && config.web.trusted_proxies.is_empty()
+    {
+        bail!(
+            "web.tls.mode is \"off\" on {}: name the proxy in web.trusted_proxies, or use \"own\"",
+            config.web.listen
+        );
     }
     if config.web.proxy_protocol && config.web.trusted_proxies.is_empty() {
         bail!("web.proxy_protocol needs web.trusted_proxies: whose headers may be believed?");

@@ -55,7 +55,17 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     (
         "xterm",
         &[
-            "-geometry", "84x24+72+64", "-fa", "DejaVu Sans Mono", "-fs", "12", "-bg", "#101820", "-fg", "#e8eef2", "-title",
+            "-geometry",
+            "84x24+72+64",
+            "-fa",
+            "DejaVu Sans Mono",
+            "-fs",
+            "12",
+            "-bg",
+            "#101820",
+            "-fg",
+            "#e8eef2",
+            "-title",
             "Gatehouse demo",
         ],
     ),
@@ -65,12 +75,33 @@ const PROGRAMS: &[(&str, &[&str])] = &[
 async fn start_x(socket: &Path, authority: &Path, programs: &mut Vec<Tied>) -> Result<String> {
     let mut command = Tied::command(
         "Xvnc",
-        &["-displayfd", "1", "-rfbport", "-1", "-rfbunixmode", "0600", "-SecurityTypes", "None", "-geometry", "1024x768"],
+        &[
+            "-displayfd",
+            "1",
+            "-rfbport",
+            "-1",
+            "-rfbunixmode",
+            "0600",
+            "-SecurityTypes",
+            "None",
+            "-geometry",
+            "1024x768",
+        ],
     );
-    command.args(["-depth", "24", "-nolisten", "tcp", "-desktop", "Gatehouse demo", "-AlwaysShared", "-rfbunixpath"]);
+    command.args([
+        "-depth",
+        "24",
+        "-nolisten",
+        "tcp",
+        "-desktop",
+        "Gatehouse demo",
+        "-AlwaysShared",
+        "-rfbunixpath",
+    ]);
     command.arg(socket).arg("-auth").arg(authority);
     command.stdout(std::process::Stdio::piped());
-    let mut x = Tied::spawn(&mut command).context("Xvnc does not start (Debian: tigervnc-standalone-server)")?;
+    let mut x =
+        Tied::spawn(&mut command).context("Xvnc does not start (Debian: tigervnc-standalone-server)")?;
     let stdout = x.take_stdout().context("Xvnc has no output")?;
     programs.push(x);
     let mut line = String::new();
@@ -78,7 +109,9 @@ async fn start_x(socket: &Path, authority: &Path, programs: &mut Vec<Tied>) -> R
     tokio::time::timeout(START, read).await.context("Xvnc did not get ready in 20 s")??;
     match line.trim().parse::<u32>() {
         Ok(number) => Ok(format!(":{number}")),
-        Err(_) => bail!("Xvnc ended at its start; run it by hand to see why: Xvnc -rfbport -1 -SecurityTypes None :7"),
+        Err(_) => bail!(
+            "Xvnc ended at its start; run it by hand to see why: Xvnc -rfbport -1 -SecurityTypes None :7"
+        ),
     }
 }
 
@@ -103,6 +136,7 @@ fn write_authority(path: &Path) -> Result<()> {
         bytes.extend(u16::try_from(field.len())?.to_be_bytes());
         bytes.extend(field);
     }
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     std::io::Write::write_all(&mut file, &bytes).with_context(|| format!("cannot write {}", path.display()))
 }

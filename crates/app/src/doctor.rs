@@ -16,10 +16,16 @@ const MADE: &str = "2026-11-01T00:00:00Z";
 pub(crate) async fn run(common: &Common) -> Result<()> {
     let mut findings = Findings::default();
     let loaded = config::load(common.config.as_deref(), common.data.as_deref());
-    findings.note("configuration", loaded.as_ref().map(|l| match &l.file {
-        Some(file) => file.display().to_string(),
-        None => "defaults and environment".to_owned(),
-    }).map_err(|e| format!("{e:#}")));
+    findings.note(
+        "configuration",
+        loaded
+            .as_ref()
+            .map(|l| match &l.file {
+                Some(file) => file.display().to_string(),
+                None => "defaults and environment".to_owned(),
+            })
+            .map_err(|e| format!("{e:#}")),
+    );
     let Ok(loaded) = loaded else { return findings.close() };
     findings.note("clock", clock(Utc::now()));
     port(&mut findings, "web port", loaded.config.web.listen);
@@ -67,34 +73,44 @@ impl Findings {
 fn clock(now: DateTime<Utc>) -> std::result::Result<String, String> {
     let made = DateTime::parse_from_rfc3339(MADE).map_err(|e| e.to_string())?;
     if now < made {
-        return Err(format!("it is {now} here, which is before this program was made; set the clock (timedatectl)"));
+        return Err(format!(
+            "it is {now} here, which is before this program was made; set the clock (timedatectl)"
+        ));
     }
     Ok(now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
 }
 
 /// A port is fine when it is free, or when Gatehouse itself answers on it.
 fn port(findings: &mut Findings, what: &str, address: SocketAddr) {
-    findings.note(what, match TcpListener::bind(address) {
-        Ok(_) => Ok(format!("{address} is free")),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            Ok(format!("{address} is in use; if that is not Gatehouse, choose another in gatehouse.toml"))
-        }
-        Err(error) => Err(format!("{address}: {error}; choose another in gatehouse.toml")),
-    });
+    findings.note(
+        what,
+        match TcpListener::bind(address) {
+            Ok(_) => Ok(format!("{address} is free")),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                Ok(format!("{address} is in use; if that is not Gatehouse, choose another in gatehouse.toml"))
+            }
+            Err(error) => Err(format!("{address}: {error}; choose another in gatehouse.toml")),
+        },
+    );
 }
 
 /// Reaches every target and logs in.
 async fn targets(findings: &mut Findings, house: &House) -> Result<()> {
     let mut context = DialContext::new(TargetTrust::new(None)?);
-    context.test_card = Some(std::sync::Arc::new(crate::test_card::TestCards));
+    context.test_card = Some(std::sync::Arc::new(gateway::test_card::CardHost::new(1024, 768)));
     for record in house.store.targets().list().await? {
         let what = format!("target {}", record.name);
         let endpoint = api::endpoint(&house.sealer, record);
         let found = dial::dial(&endpoint, &context, Purpose::Console).await;
-        findings.note(&what, found.map(|dialed| {
-            let result = &dialed.result;
-            format!("{:?}, {}x{}", result.security_type, dialed.init.width, dialed.init.height)
-        }).map_err(|error| error.to_string()));
+        findings.note(
+            &what,
+            found
+                .map(|dialed| {
+                    let result = &dialed.result;
+                    format!("{:?}, {}x{}", result.security_type, dialed.init.width, dialed.init.height)
+                })
+                .map_err(|error| error.to_string()),
+        );
     }
     Ok(())
 }

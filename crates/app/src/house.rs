@@ -37,7 +37,8 @@ impl House {
         };
         let store = Store::open(&url, Options::default()).await.context("the database cannot be opened")?;
         let node = store::node_id_in(&data, NodeId(Uuid::now_v7()))?;
-        let sealer = Arc::new(Sealer::in_directory(&data).context("the key for stored secrets cannot be used")?);
+        let sealer =
+            Arc::new(Sealer::in_directory(&data).context("the key for stored secrets cannot be used")?);
         Ok(House { config, data, store, sealer, node })
     }
 

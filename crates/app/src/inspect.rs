@@ -9,7 +9,8 @@ pub(crate) fn run(wish: &Inspect) -> Result<()> {
     let report = if wish.file == Path::new("-") {
         capture::inspect::inspect(std::io::stdin())
     } else {
-        let file = std::fs::File::open(&wish.file).with_context(|| format!("cannot read {}", wish.file.display()))?;
+        let file = std::fs::File::open(&wish.file)
+            .with_context(|| format!("cannot read {}", wish.file.display()))?;
         capture::inspect::inspect(BufReader::new(file))
     };
     let report = report.with_context(|| format!("{} cannot be inspected", wish.file.display()))?;

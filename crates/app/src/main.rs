@@ -13,10 +13,8 @@ mod quick;
 mod serve;
 mod target;
 mod telemetry;
-mod test_card;
 mod ticket;
 mod tied;
-mod vnc_url;
 
 use anyhow::{Context, Result};
 use clap::Parser;

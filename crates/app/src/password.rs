@@ -12,10 +12,15 @@ const LONGEST: u64 = 64 * 1024;
 pub(crate) fn from_file(path: &Path) -> Result<Secret> {
     let mut text = String::new();
     if path == Path::new("-") {
-        std::io::stdin().take(LONGEST).read_to_string(&mut text).context("cannot read the password from standard input")?;
+        std::io::stdin()
+            .take(LONGEST)
+            .read_to_string(&mut text)
+            .context("cannot read the password from standard input")?;
     } else {
         let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        file.take(LONGEST).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
+        file.take(LONGEST)
+            .read_to_string(&mut text)
+            .with_context(|| format!("cannot read {}", path.display()))?;
     }
     let line = text.lines().next().unwrap_or_default().to_owned();
     zeroize::Zeroize::zeroize(&mut text);
@@ -36,7 +41,9 @@ pub(crate) fn ask(prompt: &str) -> Result<Option<Secret>> {
 
 /// For a password that was typed as part of an argument.
 pub(crate) fn warn_visible() {
-    eprintln!("A password in the address can be seen by others on this machine (in the process list and the shell's history); use --password-file.");
+    eprintln!(
+        "A password in the address can be seen by others on this machine (in the process list and the shell's history); use --password-file."
+    );
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway::port::{
-    Changed, Doorkeeper, EndpointError, Endpoints, Journal, JournalError, NativeClaim, Refusal, Seen, SessionChange,
-    SessionEnd, SessionStart,
+    Changed, Doorkeeper, EndpointError, Endpoints, Journal, JournalError, NativeClaim, Refusal, Seen,
+    SessionChange, SessionEnd, SessionStart,
 };
 use gateway::{Endpoint, SessionSpec};
 use model::session::Ingress;
@@ -47,12 +47,13 @@ impl Endpoints for StoredEndpoints {
 
     fn remember(&self, target: TargetId, seen: Seen) -> BoxFuture<'_, ()> {
         async move {
-            let edit = move |mut security: model::target::Security| {
+            let edit = move |security: &mut model::target::Security| {
                 security.seen = security.seen.max(Some(seen.strength));
-                if let (true, Some(identity), Identity::FirstUse) = (seen.may_pin, &seen.identity, &security.identity) {
+                if let (true, Some(identity), Identity::FirstUse) =
+                    (seen.may_pin, &seen.identity, &security.identity)
+                {
                     security.identity = Identity::Pinned(identity.clone());
                 }
-                security
             };
             if let Err(error) = self.store.targets().update_security(target, edit, Utc::now()).await {
                 tracing::error!(%error, %target, "What was seen of a target could not be stored");
@@ -176,7 +177,11 @@ impl Journal for StoredJournal {
                 Changed::Resumed { viewer } => json!({ "resumed_from": viewer.ip() }),
                 _ => json!({}),
             };
-            self.hub.publish("vnc_session_changed", at, json!({ "session_id": change.session, "changed": what }));
+            self.hub.publish(
+                "vnc_session_changed",
+                at,
+                json!({ "session_id": change.session, "changed": what }),
+            );
         }
         .boxed()
     }
@@ -198,8 +203,10 @@ impl Journal for StoredJournal {
                 tracing::error!(%error, session = %end.session, "A session's end could not be stored");
             }
             metrics::counter!("gatehouse_sessions_ended_total", "reason" => end.reason.code()).increment(1);
-            metrics::counter!("gatehouse_bytes_total", "from" => "viewer").increment(end.counters.viewer_bytes);
-            metrics::counter!("gatehouse_bytes_total", "from" => "target").increment(end.counters.target_bytes);
+            metrics::counter!("gatehouse_bytes_total", "from" => "viewer")
+                .increment(end.counters.viewer_bytes);
+            metrics::counter!("gatehouse_bytes_total", "from" => "target")
+                .increment(end.counters.target_bytes);
             let payload = json!({
                 "session_id": end.session,
                 "target_id": end.target,

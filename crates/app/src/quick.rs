@@ -4,7 +4,7 @@ use crate::cli::Quick;
 use crate::config::Config;
 use crate::house::{House, fresh_target};
 use crate::serve::{Open, Signals};
-use crate::{password, telemetry, ticket, vnc_url};
+use crate::{password, telemetry, ticket};
 use anyhow::{Context, Result};
 use chrono::{TimeDelta, Utc};
 use model::Policy;
@@ -17,7 +17,7 @@ use store::NewTarget;
 const LIFE: TimeDelta = TimeDelta::hours(24);
 
 pub(crate) async fn run(wish: Quick) -> Result<()> {
-    let url = vnc_url::parse(&wish.url)?;
+    let url = model::vnc_url::parse(&wish.url)?;
     let secret = match (&wish.password_file, url.password) {
         (Some(file), _) => Some(password::from_file(file)?),
         (None, Some(secret)) => {
@@ -43,7 +43,12 @@ pub(crate) async fn run(wish: Quick) -> Result<()> {
         name: url.address.to_string(),
         address: url.address,
         // A person at the terminal vouches for the address; what is shown there is pinned for this run.
-        security: Security { identity: Identity::FirstUse, pin_on_console: true, anonymous_tls: true, ..Security::default() },
+        security: Security {
+            identity: Identity::FirstUse,
+            pin_on_console: true,
+            anonymous_tls: true,
+            ..Security::default()
+        },
         username: url.username,
         sealed_secret: secret.map(|secret| api::seal_password(&house.sealer, id, &secret)),
     };

@@ -5,12 +5,12 @@ use crate::config::{self, Config, TlsMode};
 use crate::demo::Desktop;
 use crate::house::{House, fresh_target};
 use crate::ports::{StoredEndpoints, StoredJournal, TicketDoor};
-use crate::{address, telemetry, test_card, ticket};
+use crate::{address, telemetry, ticket};
 use anyhow::{Context, Result};
+use api::Api;
 use api::attachments::Attachments;
 use api::guard::Guard;
 use api::live::Hub;
-use api::{Api, Peer};
 use auth::throttle::{Limits, Throttle};
 use chrono::Utc;
 use gateway::dial::DialContext;
@@ -18,6 +18,7 @@ use gateway::forwarded::TrustedProxies;
 use gateway::listener::{Accepted, Listener, ListenerOptions};
 use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
+use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -75,7 +76,14 @@ impl Open {
         }
         let certificates = certificates(house)?;
         let trusted_proxies = TrustedProxies::new(
-            house.config.web.trusted_proxies.iter().map(|n| n.parse()).collect::<Result<_, _>>().context("web.trusted_proxies")?,
+            house
+                .config
+                .web
+                .trusted_proxies
+                .iter()
+                .map(|n| n.parse())
+                .collect::<Result<_, _>>()
+                .context("web.trusted_proxies")?,
         );
         let web = listen_web(house, &certificates, &trusted_proxies)?;
         let guard = Arc::new(Guard::new(Throttle::new(Limits::TOKENS)));
@@ -90,7 +98,10 @@ impl Open {
             boot,
         };
         let ports = Ports {
-            endpoints: Arc::new(StoredEndpoints { store: house.store.clone(), sealer: Arc::clone(&house.sealer) }),
+            endpoints: Arc::new(StoredEndpoints {
+                store: house.store.clone(),
+                sealer: Arc::clone(&house.sealer),
+            }),
             doorkeeper: door.clone(),
             journal: Arc::new(journal),
             taps: None,
@@ -115,7 +126,11 @@ impl Open {
             node: house.node,
             boot,
             started,
-            places: Places::new(house.config.web.external_url.as_deref(), &house.config.web.hosts, &[local.port()])?,
+            places: Places::new(
+                house.config.web.external_url.as_deref(),
+                &house.config.web.hosts,
+                &[local.port()],
+            )?,
         };
         serve_web(web, Arc::new(api), house.config.web_is_tls(), &stop);
         keep_house(house, Arc::clone(&certificates), &stop);
@@ -144,7 +159,7 @@ fn limits(config: &Config) -> GatewayLimits {
 
 fn dial_context() -> Result<DialContext> {
     let mut dial = DialContext::new(TargetTrust::new(None)?);
-    dial.test_card = Some(Arc::new(test_card::TestCards));
+    dial.test_card = Some(Arc::new(CardHost::new(1024, 768)));
     Ok(dial)
 }
 
@@ -191,13 +206,7 @@ fn serve_web(listener: Listener, api: Arc<Api>, tls: bool, stop: &CancellationTo
     let router = api::router(api);
     let ends = stop.clone();
     tokio::spawn(listener.run(stop.clone(), move |accepted: Accepted| {
-        let router = router.clone();
-        let ends = ends.clone();
-        async move {
-            let Accepted { transport, peer, slot, .. } = accepted;
-            slot.established();
-            api::connection::serve(router, transport, Peer { address: peer, tls }, ends).await;
-        }
+        api::connection::serve(router.clone(), accepted, tls, ends.clone())
     }));
 }
 
@@ -220,15 +229,13 @@ fn open_native(
     let tls = gateway::tls::server::native(certificates)?;
     let key = native.ra2.then(|| gateway::native::open_ra2_key(&house.data.join("ra2.key"))).transpose()?;
     let mut options = NativeOptions::new(tls, key);
-    options.offered.vnc_auth = native.vnc_auth;
+    options.offered.vencrypt_tls_plain = native.anonymous_tls;
     let ingress = Native::new(door, options, compute);
     let gateway = Arc::clone(gateway);
-    tokio::spawn(listener.run(stop.clone(), move |accepted| {
-        let gateway = Arc::clone(&gateway);
-        Arc::clone(&ingress).serve(accepted, |admitted| async move {
-            gateway.attach_native(admitted.transport, admitted.leftover, admitted.spec).await;
-        })
-    }));
+    tokio::spawn(
+        listener
+            .run(stop.clone(), move |accepted| Arc::clone(&ingress).serve(Arc::clone(&gateway), accepted)),
+    );
     Ok(Some(address))
 }
 
@@ -267,7 +274,13 @@ fn recorder() -> Result<PrometheusHandle> {
 }
 
 fn metrics_token(config: &Config) -> Result<Option<Secret>> {
-    config.metrics.token_file.as_deref().map(crate::password::from_file).transpose().context("metrics.token_file")
+    config
+        .metrics
+        .token_file
+        .as_deref()
+        .map(crate::password::from_file)
+        .transpose()
+        .context("metrics.token_file")
 }
 
 /// Registers the demo's targets, once, and starts its desktop where that is possible.

@@ -2,7 +2,7 @@
 
 use crate::cli::{Common, TargetAdd, TargetCommand};
 use crate::house::{House, fresh_target};
-use crate::{password, vnc_url};
+use crate::password;
 use anyhow::{Context, Result, bail};
 use chrono::Utc;
 use model::target::{Identity, Security, Strength};
@@ -24,7 +24,7 @@ async fn add(house: &House, wish: TargetAdd) -> Result<()> {
         anonymous_tls: wish.anonymous_tls,
         ..Security::default()
     };
-    let url = vnc_url::parse(&wish.url)?;
+    let url = model::vnc_url::parse(&wish.url)?;
     let secret = match wish.password_file {
         Some(file) => Some(password::from_file(&file)?),
         None => {
@@ -36,7 +36,14 @@ async fn add(house: &House, wish: TargetAdd) -> Result<()> {
     };
     let id = fresh_target();
     let sealed_secret = secret.map(|secret| api::seal_password(&house.sealer, id, &secret));
-    let new = NewTarget { id, name: wish.name, address: url.address, security, username: url.username, sealed_secret };
+    let new = NewTarget {
+        id,
+        name: wish.name,
+        address: url.address,
+        security,
+        username: url.username,
+        sealed_secret,
+    };
     let record = house.store.targets().add(new, Utc::now()).await?;
     println!("{}  {}  {}", record.number, record.name, record.address);
     Ok(())
@@ -79,7 +86,9 @@ fn identity(pin: Option<String>, first_use: bool) -> Result<Identity> {
     };
     let hex: String = pin.chars().filter(|c| *c != ':').map(|c| c.to_ascii_lowercase()).collect();
     let is_sha256 = hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit());
-    is_sha256.then_some(Identity::Pinned(hex)).context("--pin is the SHA-256 of the certificate: 64 hexadecimal digits")
+    is_sha256
+        .then_some(Identity::Pinned(hex))
+        .context("--pin is the SHA-256 of the certificate: 64 hexadecimal digits")
 }
 
 #[cfg(test)]
@@ -89,7 +98,12 @@ mod tests {
     #[test]
     fn pins_are_read_with_and_without_colons() {
         let digits = "AB".repeat(32);
-        let colons = digits.as_bytes().chunks(2).map(|c| std::str::from_utf8(c).unwrap()).collect::<Vec<_>>().join(":");
+        let colons = digits
+            .as_bytes()
+            .chunks(2)
+            .map(|c| std::str::from_utf8(c).unwrap())
+            .collect::<Vec<_>>()
+            .join(":");
         assert_eq!(identity(Some(colons), false).unwrap(), Identity::Pinned(digits.to_lowercase()));
         assert!(identity(Some("ab".into()), false).is_err());
         assert_eq!(identity(None, true).unwrap(), Identity::FirstUse);

@@ -6,7 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Logs to standard error, as configured.
 pub(crate) fn init(log: &Log) -> Result<()> {
-    let filter = EnvFilter::try_new(&log.level)
+    // Libraries' own progress is noise at the default level; a filter that names them still shows it.
+    let filter = EnvFilter::try_new(format!("sea_orm_migration=warn,sqlx=warn,{}", log.level))
         .with_context(|| format!("log.level {:?} is not a level or filter", log.level))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let result = match log.format {

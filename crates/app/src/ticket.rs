@@ -37,7 +37,12 @@ pub(crate) async fn run(common: &Common, wish: Ticket) -> Result<()> {
 }
 
 /// Makes a ticket.
-pub(crate) async fn issue(house: &House, target: model::TargetId, policy: Policy, life: TimeDelta) -> Result<Token> {
+pub(crate) async fn issue(
+    house: &House,
+    target: model::TargetId,
+    policy: Policy,
+    life: TimeDelta,
+) -> Result<Token> {
     let token = Token::fresh();
     let now = Utc::now();
     let ticket = NewTicket {
@@ -72,7 +77,12 @@ pub(crate) async fn new_admin_link(house: &House, web: &str) -> Result<String> {
 /// A connection file as RealVNC and TigerVNC read it; only for the eyes of its owner.
 fn write_vnc_file(path: &Path, house: &House, token: &Token) -> Result<()> {
     let native = house.config.native.listen;
-    let text = format!("[Connection]\nHost={}\nPort={}\nUsername=ticket\nPassword={}\n", native.ip(), native.port(), token.expose());
+    let text = format!(
+        "[Connection]\nHost={}\nPort={}\nUsername=ticket\nPassword={}\n",
+        native.ip(),
+        native.port(),
+        token.expose()
+    );
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create(true)

@@ -18,6 +18,8 @@ pub struct Segment<'a> {
     pub destination: SocketAddr,
     /// Number of the first payload byte, or of the SYN before it.
     pub sequence: u32,
+    /// The next byte that its sender expects from the other side, if it says so.
+    pub acknowledgment: Option<u32>,
     /// Which of the flags that matter are set.
     pub flags: Flags,
     /// What was captured of the payload.
@@ -114,6 +116,7 @@ fn ip(bytes: &[u8]) -> Decoded<'_> {
         source: SocketAddr::new(ip.source_addr(), tcp.source_port()),
         destination: SocketAddr::new(ip.destination_addr(), tcp.destination_port()),
         sequence: tcp.sequence_number(),
+        acknowledgment: tcp.ack().then(|| tcp.acknowledgment_number()),
         flags: Flags { syn: tcp.syn(), ack: tcp.ack(), fin: tcp.fin(), rst: tcp.rst() },
         payload: tcp.payload(),
         missing: cut_off(&ip, bytes.len()),

@@ -8,8 +8,8 @@ mod text;
 mod track;
 
 pub use report::{
-    AuthOutcome, EndCause, ErrorReport, FileReport, InnerSecurity, Joined, PixelFormatReport, Report, Reading,
-    SessionReport, Size, Transport,
+    AuthOutcome, EndCause, ErrorReport, FileReport, InnerSecurity, Joined, PixelFormatReport, Reading,
+    Report, SessionReport, Size, Transport,
 };
 
 use crate::decode::{Decoded, decode};

@@ -16,6 +16,9 @@ pub const FLOWS: usize = 65_536;
 pub const HELD_PER_DIRECTION: usize = 4 << 20;
 /// The same over all flows together.
 pub const HELD: usize = 64 << 20;
+/// Acknowledgments of bytes that are missing here before these count as lost to the capture. More than
+/// one, because captures of several queues mix the two directions up a little.
+pub const ACKNOWLEDGED_HOLE: u8 = 3;
 /// What holding one piece costs beyond its bytes; stops a stream of one-byte segments.
 pub const HELD_PIECE: usize = 64;
 
@@ -23,6 +26,11 @@ pub const HELD_PIECE: usize = 64;
 pub const SNIFF: usize = 32 * 1024;
 /// Pieces of one flow that are kept until its protocol is known.
 pub const SNIFF_PIECES: usize = 256;
+/// The same where the beginning is missing: many connections may be so, and for long.
+pub const SNIFF_LATE: usize = 8 * 1024;
+/// Bytes of one side after which a stream without a beginning is given up; a busy screen without any input
+/// goes on for long.
+pub const LATE_LOOK: usize = 4 << 20;
 /// Whole messages of a viewer that make a stream without a beginning RFB, on an unusual port.
 pub const LATE_MESSAGES: usize = 4;
 /// An HTTP request or response head before WebSocket frames.

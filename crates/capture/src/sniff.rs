@@ -40,13 +40,25 @@ pub struct Sniffer {
     held: usize,
     from_start: bool,
     vnc_port: Option<Side>,
+    late: [Late; 2],
+}
+
+/// What one side's pieces look like, where the beginning is missing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Late {
+    /// Viewer's messages in the latest pieces, all of them whole.
+    messages: usize,
+    /// Whether one of them is more telling than SetPixelFormat, which a run of zeros looks like.
+    telling: bool,
+    seen: usize,
+    dropped: u64,
 }
 
 impl Sniffer {
     /// `from_start`: the connection's first packet was captured. `vnc_port`: the side that has a port
     /// which VNC servers usually have.
     pub fn new(from_start: bool, vnc_port: Option<Side>) -> Sniffer {
-        Sniffer { pieces: Vec::new(), held: 0, from_start, vnc_port }
+        Sniffer { pieces: Vec::new(), held: 0, from_start, vnc_port, late: [Late::default(); 2] }
     }
 
     /// A server's usual ports: 5900 and the displays above it.
@@ -58,9 +70,16 @@ impl Sniffer {
     pub fn handle_bytes(&mut self, side: Side, bytes: &[u8]) -> Guess {
         self.held += bytes.len();
         self.pieces.push((side, bytes.to_vec()));
-        match self.guess() {
-            Guess::Undecided if self.held > limits::SNIFF || self.pieces.len() > limits::SNIFF_PIECES => {
-                Guess::Other
+        let guess = match self.guess_opening() {
+            Some(guess) => guess,
+            None if self.from_start => Guess::Other,
+            None => self.guess_late(side, bytes),
+        };
+        match guess {
+            Guess::Undecided if self.from_start && self.is_full() => Guess::Other,
+            Guess::Undecided if !self.from_start => {
+                self.drop_oldest();
+                guess
             }
             guess => guess,
         }
@@ -69,8 +88,9 @@ impl Sniffer {
     /// Bytes are missing: whatever follows is no beginning.
     pub fn handle_gap(&mut self) {
         self.from_start = false;
-        self.pieces.clear();
-        self.held = 0;
+        while !self.pieces.is_empty() {
+            self.drop_first();
+        }
     }
 
     /// What was held, to be read again by whoever reads the protocol.
@@ -78,18 +98,52 @@ impl Sniffer {
         self.pieces
     }
 
-    fn guess(&self) -> Guess {
-        let Some(&(first, _)) = self.pieces.first() else { return Guess::Undecided };
+    /// Bytes of a side that were not held any longer.
+    pub fn dropped(&self, side: Side) -> u64 {
+        self.late_of(side).dropped
+    }
+
+    fn is_full(&self) -> bool {
+        self.held > limits::SNIFF || self.pieces.len() > limits::SNIFF_PIECES
+    }
+
+    /// Of a stream without a beginning only the latest pieces are kept.
+    fn drop_oldest(&mut self) {
+        while self.held > limits::SNIFF_LATE || self.pieces.len() > limits::SNIFF_PIECES {
+            self.drop_first();
+        }
+    }
+
+    fn drop_first(&mut self) {
+        let (side, bytes) = self.pieces.remove(0);
+        self.held -= bytes.len();
+        self.late_of_mut(side).dropped += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    }
+
+    fn late_of(&self, side: Side) -> &Late {
+        let [initiator, responder] = &self.late;
+        if side == Side::Initiator { initiator } else { responder }
+    }
+
+    fn late_of_mut(&mut self, side: Side) -> &mut Late {
+        let [initiator, responder] = &mut self.late;
+        if side == Side::Initiator { initiator } else { responder }
+    }
+
+    /// What the first bytes say; none, if they are no beginning that is known here.
+    fn guess_opening(&self) -> Option<Guess> {
+        let &(first, _) = self.pieces.first()?;
         let opening = self.prefix(first, 512);
         match opens_rfb(&opening) {
-            Opening::Yes => return Guess::Rfb { server: first },
-            Opening::Maybe => return Guess::Undecided,
+            Opening::Yes => return Some(Guess::Rfb { server: first }),
+            Opening::Maybe => return Some(Guess::Undecided),
             Opening::No => {}
         }
-        if b"GET ".starts_with(opening.get(..4).unwrap_or(&opening)) {
-            return if opening.len() < 4 { Guess::Undecided } else { Guess::WebSocket { client: first } };
+        match opening.get(..4) {
+            Some(b"GET ") => Some(Guess::WebSocket { client: first }),
+            None if b"GET ".starts_with(&opening) => Some(Guess::Undecided),
+            _ => None,
         }
-        if self.from_start { Guess::Other } else { self.guess_late() }
     }
 
     /// The first bytes of one side.
@@ -98,16 +152,26 @@ impl Sniffer {
         of_side.flat_map(|(_, bytes)| bytes.iter().copied()).take(length).collect()
     }
 
-    fn guess_late(&self) -> Guess {
-        let sides = [Side::Initiator, Side::Responder];
-        let runs = sides.map(|side| (side, viewer_messages(&self.prefix(side, limits::SNIFF))));
-        let enough = |side: Side| if self.vnc_port == Some(side.other()) { 1 } else { limits::LATE_MESSAGES };
-        let proven = |&&(side, run): &&(Side, Run)| run.messages >= enough(side) && run.telling;
-        if let Some(&(viewer, _)) = runs.iter().find(proven) {
-            return Guess::RfbLate { server: viewer.other() };
+    /// Viewers write whole messages, so nearly every one of their segments begins and ends with one.
+    fn guess_late(&mut self, side: Side, bytes: &[u8]) -> Guess {
+        let enough = if self.vnc_port == Some(side.other()) { 1 } else { limits::LATE_MESSAGES };
+        let late = self.late_of_mut(side);
+        late.seen += bytes.len();
+        match viewer_messages(bytes) {
+            Some(run) => {
+                late.messages += run.messages;
+                late.telling |= run.telling;
+            }
+            None => (late.messages, late.telling) = (0, false),
         }
-        let possible = runs.iter().any(|(_, run)| !run.broken);
-        if possible { Guess::Undecided } else { Guess::Other }
+        if late.messages >= enough && late.telling {
+            return Guess::RfbLate { server: side.other() };
+        }
+        let too_long = |side: Side| self.late_of(side).seen > limits::LATE_LOOK;
+        if too_long(side) && (too_long(side.other()) || self.vnc_port.is_none()) {
+            return Guess::Other;
+        }
+        Guess::Undecided
     }
 }
 
@@ -134,46 +198,38 @@ fn opens_rfb(opening: &[u8]) -> Opening {
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     messages: usize,
-    broken: bool,
-    /// Holds more than SetPixelFormat, which a run of zeros looks like.
     telling: bool,
 }
 
-/// Whole messages of a viewer at the start of `bytes`, up to the first thing that is none.
-fn viewer_messages(bytes: &[u8]) -> Run {
+/// Whole messages of a viewer, if `bytes` are nothing else.
+fn viewer_messages(bytes: &[u8]) -> Option<Run> {
     let mut run = Run::default();
     let mut reader = Reader::new(bytes);
-    while !reader.rest().is_empty() {
-        let kind = reader.rest().first();
-        match viewer_message(reader.rest()) {
-            Some(Some(length)) if reader.take(length).is_some() => {
-                run.messages += 1;
-                run.telling |= kind != Some(&0);
-            }
-            Some(_) => break,
-            None => {
-                run.broken = true;
-                break;
-            }
-        }
+    while let Some(&kind) = reader.rest().first() {
+        let length = viewer_message(reader.rest())?;
+        reader.take(length)?;
+        run.messages += 1;
+        run.telling |= kind != 0;
     }
-    run
+    Some(run)
 }
 
-/// The length of the viewer message at the start of `bytes`: `Some(None)` where bytes are missing,
-/// `None` where it is no message that any viewer sends without being asked.
-fn viewer_message(bytes: &[u8]) -> Option<Option<usize>> {
+/// The length of the viewer message at the start of `bytes`, if it is one that viewers send unasked.
+fn viewer_message(bytes: &[u8]) -> Option<usize> {
     let mut reader = Reader::new(bytes);
-    let kind = reader.u8()?;
-    let Some(next) = reader.array::<3>() else { return (kind <= 6 || kind >= 150).then_some(None) };
-    match (kind, next) {
-        (0, [0, 0, 0]) => Some(Some(20)),
-        (2, [0, high, low]) => Some(Some(4 + 4 * usize::from(u16::from_be_bytes([high, low])))),
-        (3, [0 | 1, ..]) => Some(Some(10)),
-        (4, [0 | 1, 0, 0]) => Some(Some(8)),
-        (5, [_, x, _]) if x < 64 => Some(Some(6)),
-        (255, [0, 0, 0 | 1]) => Some(Some(12)),
-        (150, [0 | 1, ..]) => Some(Some(10)),
+    match (reader.u8()?, reader.array::<3>()?) {
+        (0, [0, 0, 0]) => Some(20),
+        (2, [0, high, low]) => Some(4 + 4 * usize::from(u16::from_be_bytes([high, low]))),
+        (3, [0 | 1, ..]) => Some(10),
+        (4, [0 | 1, 0, 0]) => Some(8),
+        (5, [_, x, _]) if x < 64 => Some(6),
+        (6, [0, 0, 0]) => usize::try_from(reader.u32()?).ok().map(|text| text.saturating_add(8)),
+        (248, [0, 0, 0]) => {
+            reader.u32()?;
+            Some(9 + usize::from(reader.u8()?))
+        }
+        (255, [0, 0, 0 | 1]) => Some(12),
+        (150, [0 | 1, ..]) => Some(10),
         _ => None,
     }
 }

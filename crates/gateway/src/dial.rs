@@ -250,13 +250,11 @@ impl<'a> Attempt<'a> {
             Err(WireError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(DialError::Misbehaved(rfb::Misbehavior::RecordForged).into())
             }
-            // servers that are done with somebody often reset instead of closing
-            Err(WireError::Io(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
-                match self.machine.handle_end() {
-                    refused @ HandshakeError::Refused { .. } => Err(refused.into()),
-                    _ => Err(self.lost(error).into()),
-                }
-            }
+            // servers that are done with somebody often reset instead of closing, or close without TLS's own end
+            Err(WireError::Io(error)) if is_cut(error.kind()) => match self.machine.handle_end() {
+                refused @ HandshakeError::Refused { .. } => Err(refused.into()),
+                _ => Err(self.lost(error).into()),
+            },
             Err(WireError::Io(error)) => Err(self.lost(error).into()),
         }
     }
@@ -324,6 +322,10 @@ impl<'a> Attempt<'a> {
 }
 
 const NOT_PINNED: &str = "nothing is pinned yet and a console may not set the first pin";
+
+fn is_cut(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
+}
 
 /// Turns a failed TLS handshake into what the verifier had found, if it came so far.
 fn tls_refused(error: &io::Error, verdict: &PeerVerdict) -> DialError {

@@ -8,6 +8,7 @@ mod key;
 
 pub use key::{generate as generate_ra2_key, open_ra2_key};
 
+use crate::Gateway;
 use crate::dial::{compute, seed};
 use crate::listener::Accepted;
 use crate::port::{Doorkeeper, NativeClaim, Refusal, SessionSpec};
@@ -125,17 +126,14 @@ impl Native {
         Arc::new(Native { doorkeeper, options, compute })
     }
 
-    /// Serves one connection of the native listener to its end: `attach` runs the session.
-    pub async fn serve<A, F>(self: Arc<Self>, accepted: Accepted, attach: A)
-    where
-        A: FnOnce(Admitted) -> F,
-        F: Future<Output = ()>,
-    {
+    /// Serves one connection of the native listener to its end; the session runs in `gateway`.
+    pub async fn serve(self: Arc<Self>, gateway: Arc<Gateway>, accepted: Accepted) {
         let Accepted { transport, peer, slot, .. } = accepted;
         match self.admit(transport, peer).await {
             Ok(admitted) => {
                 slot.established();
-                attach(admitted).await;
+                let Admitted { transport, leftover, spec, .. } = admitted;
+                gateway.attach_native(transport, leftover, spec).await;
             }
             Err(error) => {
                 metrics::counter!("gatehouse_native_refused_total", "code" => error.code()).increment(1);

@@ -498,8 +498,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
             if self.target_gone || !self.observer.has_insertions(Origin::Target) {
                 return Poll::Ready(());
             }
+            // Inside a message there is no place for them; the target releases them itself then. A viewer's
+            // half or forbidden message has not left and shall not stand before them.
             self.up.discard_input();
-            // Inside a message there is no place for them; the target releases them itself then.
             self.up.judge(&mut self.observer, Origin::Viewer, false, &mut self.watch);
             if self.up.is_clear() {
                 return Poll::Ready(());

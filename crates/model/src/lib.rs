@@ -9,6 +9,7 @@ pub mod policy;
 pub mod secret;
 pub mod session;
 pub mod target;
+pub mod vnc_url;
 
 pub use code::Coded;
 pub use event::{Event, Sink};

@@ -231,14 +231,6 @@ impl PixelSizes {
             cpixel: format.cpixel_len(),
         }
     }
-
-    pub(crate) fn measure(&self, measure: Measure) -> usize {
-        match measure {
-            Measure::Pixel => self.pixel,
-            Measure::Tpixel => self.tpixel,
-            Measure::Cpixel => self.cpixel,
-        }
-    }
 }
 
 /// How far a walk over a rectangle's inner headers came.

@@ -67,3 +67,5 @@ pub const CLIPBOARD_DROPPED: usize = 64 << 20;
 pub const FILE_NAME: usize = 4096;
 /// SetPixelFormat messages whose point in the target's bytes is not yet known.
 pub const PENDING_FORMATS: usize = 8;
+/// Bytes that are held back while two readings of them compete.
+pub const DOUBTED: usize = 64 * 1024;

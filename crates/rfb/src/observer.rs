@@ -14,7 +14,9 @@
 //! INVARIANT: memory is bounded by `limits`, whatever the peers send.
 
 mod clipboard;
+mod fork;
 mod formats;
+mod late;
 mod negotiated;
 mod pressed;
 mod target;
@@ -26,7 +28,9 @@ pub use negotiated::{Extensions, Negotiated};
 use crate::encoding::EncodingSet;
 use crate::encoding::PixelSizes;
 use crate::{Misbehavior, PixelFormat, ServerInit, limits};
+use fork::Fork;
 use formats::Formats;
+use late::Late;
 use model::event::{Event, Origin, Sink};
 use model::session::Counters;
 use model::{Coded, Policy};
@@ -40,6 +44,9 @@ pub struct Observer {
     negotiated: Negotiated,
     formats: Formats,
     updates: Updates,
+    /// Readings that compete while the format or the place is not known.
+    fork: Option<Fork>,
+    late: Late,
     viewer: viewer::Stream,
     target: target::Stream,
     pressed: Pressed,
@@ -59,6 +66,8 @@ enum Mode {
     Live,
     /// Edits nothing; takes the wire as it is.
     Passive,
+    /// Passive, and the beginning was missed.
+    Late,
 }
 
 /// What is to be done with the bytes of one call.
@@ -121,11 +130,23 @@ impl Observer {
         Observer::new(Mode::Passive, init, Policy::default())
     }
 
+    /// For captures that begin in the middle of a session: nothing is known, and nothing is said before
+    /// several headers in a row make sense. See [`Observer::is_in_step`].
+    pub fn joined_late() -> Observer {
+        let init = ServerInit { width: 0, height: 0, pixel_format: PixelFormat::RGB888, name: Vec::new() };
+        let mut observer = Observer::new(Mode::Late, &init, Policy::default());
+        observer.updates.screen = None;
+        observer.updates.rules.asked = EncodingSet::ALL;
+        observer.updates.rules.tight_without_zlib = true;
+        observer.formats = Observer::late_formats();
+        observer
+    }
+
     fn new(mode: Mode, init: &ServerInit, policy: Policy) -> Observer {
         let mut asked = EncodingSet::default();
         asked.insert(crate::encoding::Encoding::Raw);
-        let lenient = mode == Mode::Passive;
-        let rules = Rules { asked, lenient, tight_without_zlib: false, doubting: false };
+        let lenient = mode != Mode::Live;
+        let rules = Rules { asked, lenient, tight_without_zlib: false };
         let screen = Some((init.width, init.height));
         Observer {
             mode,
@@ -133,6 +154,8 @@ impl Observer {
             negotiated: Negotiated::new(init),
             formats: Formats::new(init.pixel_format),
             updates: Updates::new(screen, PixelSizes::of(&init.pixel_format), rules),
+            fork: None,
+            late: Late::default(),
             viewer: viewer::Stream::default(),
             target: target::Stream::default(),
             pressed: Pressed::new(),
@@ -147,8 +170,8 @@ impl Observer {
     /// Shows bytes of one direction: those of earlier calls that were not decided, and new ones after
     /// them. Without bytes it only collects insertions that wait for a message boundary.
     pub fn observe<S: Sink>(&mut self, from: Origin, input: &[u8], sink: &mut S) -> Verdict<'_> {
-        self.edits.clear();
-        self.insertions.clear();
+        clear(&mut self.edits, MOST_KEPT);
+        clear(&mut self.insertions, MOST_KEPT);
         let (decided, fault) = match from {
             Origin::Viewer => self.observe_viewer(input, sink),
             Origin::Target => self.observe_target(input, sink),
@@ -186,7 +209,7 @@ impl Observer {
     pub fn at_boundary(&self, from: Origin) -> bool {
         match from {
             Origin::Viewer => self.viewer.is_at_boundary(),
-            Origin::Target => self.target.is_at_boundary() && !self.updates.is_open(),
+            Origin::Target => self.target.is_at_boundary() && !self.updates.is_open() && self.fork.is_none(),
         }
     }
 
@@ -267,6 +290,16 @@ impl Observer {
 
     fn report_fault<S: Sink>(from: Origin, fault: Misbehavior, sink: &mut S) {
         sink.event(Event::Fault { from, code: fault.code() });
+    }
+}
+
+/// Elements of a list that keep their room between calls: an idle session costs almost nothing.
+const MOST_KEPT: usize = 256;
+
+fn clear<T>(list: &mut Vec<T>, most_kept: usize) {
+    list.clear();
+    if list.capacity() > most_kept {
+        *list = Vec::new();
     }
 }
 

@@ -7,8 +7,8 @@ mod opening;
 
 pub use opening::{AuthResult, Seen};
 
-use crate::observer::Observer;
 use crate::Misbehavior;
+use crate::observer::Observer;
 use model::event::{Origin, Sink};
 use opening::{Opening, Outcome, Step};
 use zeroize::Zeroize;
@@ -38,7 +38,9 @@ pub struct PassiveSession {
     state: State,
     seen: Seen,
     held: [Vec<u8>; 2],
-    framed: [u64; 2],
+    taken: [u64; 2],
+    /// Bytes that observers of the past passed over.
+    passed_over: [u64; 2],
     late: bool,
 }
 
@@ -48,12 +50,11 @@ enum State {
     Opaque,
     Refused,
     Broken(Origin, Misbehavior),
-    Lost,
 }
 
 impl State {
     fn late() -> State {
-        State::Lost
+        State::Session(Box::new(Observer::joined_late()))
     }
 }
 
@@ -70,18 +71,15 @@ impl PassiveSession {
             state: State::Opening(Box::new(Opening::new())),
             seen: Seen::default(),
             held: [Vec::new(), Vec::new()],
-            framed: [0; 2],
+            taken: [0; 2],
+            passed_over: [0; 2],
             late: false,
         }
     }
 
     /// Begins somewhere in a session whose handshake was not seen.
     pub fn joined_late() -> PassiveSession {
-        PassiveSession {
-            state: State::late(),
-            late: true,
-            ..PassiveSession::new()
-        }
+        PassiveSession { state: State::late(), late: true, ..PassiveSession::new() }
     }
 
     /// Takes the next bytes of one side, in the order in which they were captured.
@@ -97,7 +95,7 @@ impl PassiveSession {
                 input.extend_from_slice(bytes);
                 self.observe(from, &input, sink);
             }
-            State::Opaque | State::Refused | State::Broken(..) | State::Lost => {}
+            State::Opaque | State::Refused | State::Broken(..) => {}
         }
     }
 
@@ -105,10 +103,8 @@ impl PassiveSession {
     /// may have changed. In what is encrypted there is no place to lose.
     pub fn handle_gap(&mut self) {
         if let State::Opening(_) | State::Session(_) = self.state {
-            self.keep_seen();
-            self.forget_held();
+            self.end(State::late());
             self.late = true;
-            self.state = State::late();
         }
     }
 
@@ -128,7 +124,6 @@ impl PassiveSession {
             State::Opaque => Progress::Opaque,
             State::Refused => Progress::Refused,
             State::Broken(from, what) => Progress::Broken(from, what),
-            State::Lost => Progress::Session,
         }
     }
 
@@ -140,12 +135,16 @@ impl PassiveSession {
         }
     }
 
-    /// Bytes of one side that were read as parts of the protocol.
+    /// Bytes of one side that were read as parts of the protocol; those that a late comer passed over in
+    /// search of a place to begin are none.
     pub fn framed(&self, from: Origin) -> u64 {
-        match from {
-            Origin::Viewer => self.framed[0],
-            Origin::Target => self.framed[1],
-        }
+        let ([viewer, target], [viewer_past, target_past]) = (self.taken, self.passed_over);
+        let (taken, past) = match from {
+            Origin::Viewer => (viewer, viewer_past),
+            Origin::Target => (target, target_past),
+        };
+        let present = self.observer().map_or(0, |observer| observer.unframed_bytes(from));
+        taken.saturating_sub(past).saturating_sub(present)
     }
 
     /// Bytes of one side that wait for the rest of what they begin.
@@ -235,15 +234,18 @@ impl PassiveSession {
     fn count(&mut self, from: Origin, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         match from {
-            Origin::Viewer => self.framed[0] += bytes,
-            Origin::Target => self.framed[1] += bytes,
+            Origin::Viewer => self.taken[0] += bytes,
+            Origin::Target => self.taken[1] += bytes,
         }
     }
 
     fn end(&mut self, state: State) {
         self.keep_seen();
         self.forget_held();
-        self.state = state;
+        if let State::Session(observer) = std::mem::replace(&mut self.state, state) {
+            self.passed_over[0] += observer.unframed_bytes(Origin::Viewer);
+            self.passed_over[1] += observer.unframed_bytes(Origin::Target);
+        }
     }
 
     fn keep_seen(&mut self) {

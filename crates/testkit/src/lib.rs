@@ -6,6 +6,8 @@
 pub mod pg;
 pub mod process;
 pub mod qemu;
+pub mod security_server;
+pub mod test_card;
 pub mod vnc;
 pub mod vncviewer;
 pub mod wait;

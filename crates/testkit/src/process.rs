@@ -13,6 +13,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -89,6 +90,9 @@ impl Program {
     pub async fn run(&self) -> anyhow::Result<String> {
         let child = self.start()?;
         let status = child.exit(wait::LIMIT).await?;
+        // what it wrote last may still be in the pipe; a daemon that it left behind may hold the pipe open
+        let read = async || (child.log.open.load(Ordering::Acquire) == 0).then_some(());
+        let _ = wait::until("the end of its output", GRACE, read).await;
         anyhow::ensure!(status.success(), "{child:?} ended with {status}:\n{}", child.output());
         Ok(child.output())
     }
@@ -131,6 +135,7 @@ impl Child {
         let mut watcher = watcher.context("cannot start the watcher")?;
         let watcher_pipe = watcher.stdin.take();
         let log = Arc::new(Log::default());
+        log.open.store(2, Ordering::Release);
         for stream in [
             process.stdout.take().map(|s| Box::new(s) as Box<dyn Read + Send>),
             process.stderr.take().map(|s| Box::new(s) as Box<dyn Read + Send>),
@@ -167,6 +172,7 @@ impl Child {
                 return Ok(answer);
             }
             if let Some(status) = self.status()
+                && self.log.open.load(Ordering::Acquire) == 0
                 && changed.has_changed().is_ok_and(|changed| !changed)
             {
                 anyhow::bail!("{self:?} ended with {status} before {what}:\n{}", self.output());
@@ -229,12 +235,14 @@ impl std::fmt::Debug for Child {
 /// Lines of both streams in the order in which they were read.
 struct Log {
     lines: Mutex<Vec<String>>,
+    /// Streams that are not read to their end: a program may be gone before its last words are read.
+    open: AtomicUsize,
     changed: watch::Sender<u64>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Log { lines: Mutex::default(), changed: watch::Sender::new(0) }
+        Log { lines: Mutex::default(), open: AtomicUsize::new(0), changed: watch::Sender::new(0) }
     }
 }
 
@@ -257,6 +265,7 @@ impl Log {
             drop(lines);
             self.changed.send_modify(|n| *n += 1);
         }
+        self.open.fetch_sub(1, Ordering::Release);
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::process::{Child, Program, require};
 use crate::wait;
 use anyhow::Context;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -19,10 +20,22 @@ impl Qemu {
     /// Starts a machine that speaks RFB on a Unix socket (see [`Qemu::vnc_path`]); `vnc` are more options of
     /// `-vnc`, such as `password=on`; `arguments` are QEMU's own, such as `-object secret,…`.
     pub async fn start(vnc: &str, arguments: &[&str]) -> anyhow::Result<Qemu> {
+        Qemu::start_in(vnc, arguments, &[]).await
+    }
+
+    /// As [`Qemu::start`], with environment variables of its own.
+    pub async fn start_in(
+        vnc: &str,
+        arguments: &[&str],
+        environment: &[(&str, &Path)],
+    ) -> anyhow::Result<Qemu> {
         let directory = tempfile::tempdir()?;
         let socket = |name: &str| directory.path().join(name).display().to_string();
         let comma = if vnc.is_empty() { "" } else { "," };
-        let child = Program::new(require("qemu-system-x86_64", "qemu-system-x86")?)
+        let qemu = Program::new(require("qemu-system-x86_64", "qemu-system-x86")?);
+        let child = environment
+            .iter()
+            .fold(qemu, |program, (name, value)| program.env(name, value))
             .args(["-accel", "tcg", "-m", "16", "-nodefaults", "-vga", "std", "-display", "none", "-vnc"])
             .arg(format!("unix:{}{comma}{vnc}", socket("vnc.sock")))
             .args(["-qmp", &format!("unix:{},server=on,wait=off", socket("qmp.sock"))])
@@ -42,6 +55,20 @@ impl Qemu {
     /// Where it speaks RFB.
     pub fn vnc_path(&self) -> PathBuf {
         self.directory.path().join("vnc.sock")
+    }
+
+    /// Moves the display to a free TCP port of this machine: QEMU's SASL does not work on Unix sockets.
+    pub async fn listen_on_tcp(&self) -> anyhow::Result<SocketAddr> {
+        let addresses = r#"[{"type":"inet","host":"127.0.0.1","port":"0"}]"#;
+        let move_there =
+            format!(r#"{{"execute":"display-update","arguments":{{"type":"vnc","addresses":{addresses}}}}}"#);
+        self.qmp(&move_there).await?;
+        let answer = self.qmp(r#"{"execute":"query-vnc"}"#).await?;
+        // Clients on the Unix socket are listed too, with an empty service.
+        let mut services = answer.split("\"service\": \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let port =
+            services.find_map(|service| service.parse::<u16>().ok()).with_context(|| answer.clone())?;
+        Ok(([127, 0, 0, 1], port).into())
     }
 
     /// One command of QEMU's own protocol, as JSON; returns the line that answers it.

@@ -27,7 +27,9 @@ impl VncViewer {
         let mut program = Program::new(require("xtigervncviewer", "tigervnc-viewer")?)
             .env("DISPLAY", xvfb.display())
             .env("HOME", directory.path())
-            .args(["-AlertOnFatalError=0", "-ReconnectOnError=0", "-Log", "*:stderr:100"]);
+            .args(["-AlertOnFatalError=0", "-ReconnectOnError=0"])
+            // Its window draws statistics over the picture where it may log everything.
+            .args(["-Log", "*:stderr:100,DesktopWindow:stderr:30"]);
         if let Some(password) = password {
             let file = directory.path().join("password");
             std::fs::write(&file, vncpasswd(password).await?)?;

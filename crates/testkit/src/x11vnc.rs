@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 #[derive(Debug)]
 pub struct X11vnc {
     child: Child,
-    xvfb: Xvfb,
+    xvfb: Option<Xvfb>,
     address: SocketAddr,
 }
 
@@ -16,6 +16,12 @@ impl X11vnc {
     /// Starts both. More arguments are x11vnc's, such as `-passwd`, `-rfbversion 3.3` or `-ssl`.
     pub async fn start(width: u16, height: u16, arguments: &[&str]) -> anyhow::Result<X11vnc> {
         let xvfb = Xvfb::start(width, height).await?;
+        let x11vnc = X11vnc::watch(&xvfb, arguments).await?;
+        Ok(X11vnc { xvfb: Some(xvfb), ..x11vnc })
+    }
+
+    /// Shows a display that somebody else started, such as a viewer's: an eye for tests.
+    pub async fn watch(xvfb: &Xvfb, arguments: &[&str]) -> anyhow::Result<X11vnc> {
         let child = Program::new(require("x11vnc", "x11vnc")?)
             .args(["-display", &xvfb.display(), "-localhost", "-autoport", "6400", "-forever", "-shared"])
             .args(["-noipv6", "-nopw", "-cursor", "arrow", "-noxdamage", "-wait", "5"])
@@ -23,7 +29,7 @@ impl X11vnc {
             .start()?;
         let port: u16 = child.line("PORT=", |line| line.strip_prefix("PORT=")?.parse().ok()).await?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Ok(X11vnc { child, xvfb, address })
+        Ok(X11vnc { child, xvfb: None, address })
     }
 
     /// Where it speaks RFB.
@@ -31,9 +37,9 @@ impl X11vnc {
         self.address
     }
 
-    /// The display that it shows.
-    pub fn xvfb(&self) -> &Xvfb {
-        &self.xvfb
+    /// The display that it started.
+    pub fn xvfb(&self) -> Option<&Xvfb> {
+        self.xvfb.as_ref()
     }
 
     /// The server's process.

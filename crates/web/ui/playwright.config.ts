@@ -1,12 +1,13 @@
 import { defineConfig } from '@playwright/test';
+import { PREVIEW } from './e2e/page.ts';
 
-// GATEHOUSE_E2E_URL: a running server. Without it the pages come from Vite's preview under the same policy, which is
-// enough for `states` (their answers are scripted) and not for `console`.
-const url = process.env.GATEHOUSE_E2E_URL;
-const preview = 'http://127.0.0.1:4173';
+// Without a server (see e2e/server.ts) the pages come from Vite's preview under the same policy, which is enough for
+// `states` (their answers are scripted) and not for `console`.
+const served = Boolean(process.env.GATEHOUSE_E2E_URL ?? process.env.GATEHOUSE_TEST_BINARY);
 
 export default defineConfig({
   testDir: 'e2e',
+  globalSetup: './e2e/server.ts',
   outputDir: 'test-results',
   fullyParallel: false,
   workers: Number(process.env.GATEHOUSE_E2E_WORKERS ?? 2),
@@ -14,7 +15,6 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   reporter: [['list']],
   use: {
-    baseURL: url ?? preview,
     trace: 'off',
     launchOptions: {
       executablePath: process.env.GATEHOUSE_E2E_CHROMIUM ?? '/usr/bin/chromium',
@@ -34,12 +34,12 @@ export default defineConfig({
     { name: 'states', testMatch: 'states.spec.ts' },
     { name: 'console', testMatch: 'console.spec.ts', workers: 1 },
   ],
-  ...(url
+  ...(served
     ? {}
     : {
         webServer: {
           command: 'npx vite preview --port 4173 --strictPort --host 127.0.0.1',
-          url: preview,
+          url: PREVIEW,
           reuseExistingServer: false,
         },
       }),

@@ -15,6 +15,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Json};
 use chrono::{DateTime, TimeDelta, Utc};
+use gateway::listener::Slot;
 use gateway::registry::Stage;
 use gateway::transport::Transport;
 use gateway::ws::codec::put_close;
@@ -125,7 +126,7 @@ pub(crate) struct ConsoleInfo {
     view_only: bool,
     /// When an unused ticket ends.
     expires_at: DateTime<Utc>,
-    /// `unused`, `active`, `frozen`, `awaiting_resume` or `ended`.
+    /// `waiting`, `active`, `frozen`, `awaiting_resume` or `ended`.
     state: &'static str,
     /// Seconds until the session must end, where that is limited.
     time_left_s: Option<u64>,
@@ -146,7 +147,7 @@ pub(crate) async fn info(
     };
     let state = api.store.tickets().look(hash(&token), Utc::now()).await.map_err(|e| unavailable(&e))?;
     let (ticket, unused) = match state {
-        TicketState::Open(ticket) => (ticket, true),
+        TicketState::Fresh(ticket) => (ticket, true),
         TicketState::Used(ticket) => (ticket, false),
         TicketState::Expired(_) => {
             attempt.succeeded();
@@ -166,7 +167,7 @@ pub(crate) async fn info(
     let running = ticket.session.and_then(|id| api.gateway.registry().snapshot(id));
     let policy = running.as_ref().map_or(&ticket.policy, |s| &s.policy);
     let state = match &running {
-        _ if unused => "unused",
+        _ if unused => "waiting",
         None => "ended",
         Some(s) if s.stage == Stage::AwaitingResume => "awaiting_resume",
         Some(s) if s.policy.frozen => "frozen",
@@ -189,6 +190,7 @@ pub(crate) async fn info(
 pub(crate) async fn open(
     State(api): State<Arc<Api>>,
     Extension(arrival): Extension<Arrival>,
+    Extension(slot): Extension<Slot>,
     Path(token): Path<String>,
     mut request: Request,
 ) -> Result<Response, Problem> {
@@ -209,6 +211,7 @@ pub(crate) async fn open(
     // Judged before the switch, answered after it: a browser's script sees a close code, but no HTTP status.
     let decision = admit(&api, &token, &visitor).await;
     tokio::spawn(async move {
+        let _place = slot;
         let Ok(upgraded) = on_upgrade.await else { return };
         let Ok(parts) = upgraded.downcast::<TokioIo<Transport>>() else { return };
         let io = parts.io.into_inner();

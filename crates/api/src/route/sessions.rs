@@ -98,7 +98,7 @@ pub(crate) async fn list(
     let request = PageRequest { limit: wish.limit.unwrap_or(100).clamp(1, 1000), after };
     let sessions = api.store.sessions();
     let total = sessions.count(&filter).await.map_err(|e| unavailable(&e))?;
-    let page = sessions.list(&filter, request).await.map_err(|e| unavailable(&e))?;
+    let page = sessions.list(&filter, &request).await.map_err(|e| unavailable(&e))?;
     let items = page.items.into_iter().map(|record| show_session(&api, record)).collect();
     Ok(Json(SessionPage { sessions: items, total, page: 1, next: page.next.map(|c| c.to_string()) }))
 }

@@ -84,10 +84,9 @@ pub(crate) async fn show(
 pub(crate) struct AddTarget {
     name: String,
     /// Where it listens.
-    address: AddAddress,
-    #[serde(default)]
-    username: Option<String>,
-    /// Stays at the server, sealed.
+    #[schema(example = "vnc://10.0.0.7:5900")]
+    url: String,
+    /// Stays at the server, sealed; wins over one in the URL.
     #[serde(default)]
     password: Option<String>,
     /// Weakest way that may be used.
@@ -105,16 +104,6 @@ pub(crate) struct AddTarget {
     anonymous_tls: bool,
 }
 
-/// Where a target listens.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AddAddress {
-    /// Host name or address.
-    host: String,
-    /// TCP port.
-    port: u16,
-}
-
 /// Registers a target.
 #[utoipa::path(post, path = "/api/targets", tag = "targets", request_body = AddTarget,
     responses((status = 201, body = Target), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
@@ -123,6 +112,8 @@ pub(crate) async fn add(
     admin: Admin,
     Json(wish): Json<AddTarget>,
 ) -> Result<(StatusCode, Json<Target>), Problem> {
+    let url = model::vnc_url::parse(&wish.url)
+        .map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, e.code(), e.to_string()))?;
     let id = TargetId(Uuid::now_v7());
     let identity = match (wish.pin, wish.first_use) {
         (Some(pin), _) => Identity::Pinned(pin),
@@ -131,14 +122,14 @@ pub(crate) async fn add(
     };
     let security =
         Security { floor: wish.floor, identity, anonymous_tls: wish.anonymous_tls, ..Security::default() };
-    let password = wish.password.filter(|p| !p.is_empty()).map(Secret::new);
+    let password = wish.password.filter(|p| !p.is_empty()).map(Secret::new).or(url.password);
     let sealed_secret = password.map(|p| seal_password(&api.sealer, id, &p));
     let new = NewTarget {
         id,
         name: wish.name,
-        address: Address::Tcp { host: wish.address.host, port: wish.address.port },
+        address: url.address,
         security,
-        username: wish.username.filter(|u| !u.is_empty()),
+        username: url.username,
         sealed_secret,
     };
     let record = api.store.targets().add(new, Utc::now()).await.map_err(|e| not_added(&e))?;
@@ -164,12 +155,18 @@ pub(crate) async fn remove(
 /// What a test connection found.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Tested {
-    /// Version line, security type and size, in words.
-    summary: String,
+    /// The target's version as it was sent.
+    version_line: String,
+    /// Security types that it offered, in its order.
+    offered: Vec<String>,
+    /// The type that was used.
+    security_type: String,
     /// How strong the way is.
     strength: String,
     /// Fingerprint of the certificate or key that was shown.
-    identity: Option<String>,
+    peer_identity: Option<String>,
+    /// Whether that fingerprint was pinned by this test.
+    pinned: bool,
     width: u16,
     height: u16,
     desktop_name: String,
@@ -187,9 +184,12 @@ pub(crate) async fn test(
     let endpoint = endpoint(&api.sealer, record);
     match api.gateway.test_connection(&endpoint).await {
         Ok(report) => Ok(Json(Tested {
-            summary: report.summary(),
+            version_line: report.version,
+            offered: report.offered,
+            security_type: report.security_type,
             strength: words(report.strength),
-            identity: report.identity,
+            peer_identity: report.identity,
+            pinned: report.pinned,
             width: report.width,
             height: report.height,
             desktop_name: report.desktop_name,

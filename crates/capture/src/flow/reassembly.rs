@@ -43,6 +43,8 @@ pub struct Stream {
     held_cost: usize,
     limit: usize,
     end: Option<u64>,
+    /// How often the receiver said that it has what is missing here.
+    acknowledged: u8,
     oddities: Oddities,
 }
 
@@ -85,6 +87,7 @@ impl Stream {
             held_cost: 0,
             limit,
             end: None,
+            acknowledged: 0,
             oddities: Oddities::default(),
         }
     }
@@ -126,6 +129,21 @@ impl Stream {
         }
     }
 
+    /// The receiver has everything before `sequence`. Where that is more than came here, the capture lost
+    /// something, and waiting longer would only bring the two directions out of order.
+    pub fn handle_acknowledgment(&mut self, sequence: u32, out: &mut impl FnMut(Chunk<'_>)) {
+        let Some(&first) = self.held.keys().next() else { return };
+        let Some(expected) = self.expected else { return };
+        let distance = u64::from(sequence.wrapping_sub(expected));
+        if distance > u64::from(u32::MAX / 2) || self.position + distance < first {
+            return;
+        }
+        self.acknowledged += 1;
+        if self.acknowledged >= limits::ACKNOWLEDGED_HOLE {
+            self.skip_gap(out);
+        }
+    }
+
     /// The sender closes behind `sequence`.
     pub fn handle_end(&mut self, sequence: u32) {
         if let Some((start, 0)) = self.locate(sequence) {
@@ -133,10 +151,13 @@ impl Stream {
         }
     }
 
-    /// Gives up waiting: everything held comes out, with gaps before it.
+    /// Gives up waiting: everything held comes out, with gaps before it, up to the sender's close.
     pub fn flush(&mut self, out: &mut impl FnMut(Chunk<'_>)) {
         while !self.held.is_empty() {
             self.skip_gap(out);
+        }
+        if let Some(end) = self.end {
+            self.lose(end.saturating_sub(self.position), out);
         }
     }
 
@@ -203,6 +224,7 @@ impl Stream {
     }
 
     fn advance(&mut self, by: u64) {
+        self.acknowledged = 0;
         self.position += by;
         let wrapped = u32::try_from(by & u64::from(u32::MAX)).unwrap_or(0);
         self.expected = self.expected.map(|expected| expected.wrapping_add(wrapped));
@@ -358,6 +380,28 @@ mod tests {
         stream.handle_segment(2, b"cd", 3, &mut out);
         stream.handle_segment(12, b"m", 0, &mut out);
         assert_eq!(seen, "abcd[3]hi[3]m");
+    }
+
+    #[test]
+    fn a_hole_that_the_receiver_does_not_see_is_a_gap() {
+        let mut stream = Stream::new(1 << 20);
+        let mut seen = String::new();
+        let mut out = |chunk: Chunk<'_>| match chunk {
+            Chunk::Bytes(b) => seen.push_str(std::str::from_utf8(b).unwrap()),
+            Chunk::Gap(n) => seen.push_str(&format!("[{n}]")),
+        };
+        stream.handle_segment(0, b"ab", 0, &mut out);
+        stream.handle_segment(5, b"fg", 0, &mut out);
+        for _ in 0..9 {
+            // The receiver waits for the missing bytes itself: they were lost on the way, and will come.
+            stream.handle_acknowledgment(2, &mut out);
+            stream.handle_acknowledgment(u32::MAX, &mut out);
+        }
+        stream.handle_acknowledgment(7, &mut out);
+        stream.handle_acknowledgment(7, &mut out);
+        assert_eq!(stream.held(), 2 + limits::HELD_PIECE);
+        stream.handle_acknowledgment(7, &mut out);
+        assert_eq!((stream.held(), seen.as_str()), (0, "ab[3]fg"));
     }
 
     #[test]

@@ -298,9 +298,9 @@ impl<T: Tracker> Flow<T> {
     fn handle_segment(&mut self, segment: &Segment<'_>) -> Option<End> {
         let side = self.side(segment);
         let Flow { tracker, streams: [initiator, responder], .. } = self;
-        let stream = match side {
-            Side::Initiator => initiator,
-            Side::Responder => responder,
+        let (stream, opposite) = match side {
+            Side::Initiator => (initiator, responder),
+            Side::Responder => (responder, initiator),
         };
         if segment.flags.rst {
             let believed = tracker.is_none() || stream.is_near(segment.sequence);
@@ -316,6 +316,10 @@ impl<T: Tracker> Flow<T> {
             self.first_to_close.get_or_insert(side);
         }
         if tracker.is_some() {
+            // What is acknowledged was there before this segment was sent.
+            if let Some(sequence) = segment.acknowledgment {
+                opposite.handle_acknowledgment(sequence, &mut |chunk| feed(tracker, side.other(), chunk));
+            }
             stream.handle_segment(first, segment.payload, segment.missing, &mut |chunk| {
                 feed(tracker, side, chunk);
             });

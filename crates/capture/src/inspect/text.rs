@@ -1,7 +1,9 @@
 //! The report for people: one paragraph a session. Texts from the wire are shown without control
 //! characters, so that no desktop name can write to a terminal.
 
-use super::report::{AuthOutcome, EndCause, FileReport, Joined, PixelFormatReport, Reading, Report, SessionReport, Transport};
+use super::report::{
+    AuthOutcome, EndCause, FileReport, Joined, PixelFormatReport, Reading, Report, SessionReport, Transport,
+};
 use rfb::SecurityType;
 use rfb::security_type::Subtype;
 use std::collections::BTreeMap;

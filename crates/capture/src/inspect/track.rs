@@ -1,15 +1,15 @@
 //! One connection on its way into a report: sniffed, unframed where it is a WebSocket, read as RFB.
 
 use super::report::{
-    AuthOutcome, EndCause, ErrorReport, InnerSecurity, Joined, PixelFormatReport, Reading, SessionReport, Size,
-    Transport,
+    AuthOutcome, EndCause, ErrorReport, InnerSecurity, Joined, PixelFormatReport, Reading, SessionReport,
+    Size, Transport,
 };
 use crate::flow::{Closed, End, FlowInfo, Interest, Side, Tracker};
 use crate::limits;
 use crate::sniff::{Guess, Sniffer};
 use crate::websocket::Unframer;
-use model::event::{ClipboardAction, Event, Origin, Sink};
 use model::Coded;
+use model::event::{ClipboardAction, Event, Origin, Sink};
 use rfb::passive::{AuthResult, PassiveSession, Progress};
 use rfb::{Misbehavior, PixelFormat};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub(super) struct SessionTracker {
     stage: Stage,
     transport: Transport,
     web: Option<Box<[Unframer; 2]>>,
+    /// The frames of a WebSocket could not be followed any further.
+    deaf: bool,
 }
 
 enum Stage {
@@ -71,10 +73,14 @@ impl Tracker for SessionTracker {
             stage: Stage::Sniffing(Sniffer::new(info.from_start, vnc)),
             transport: Transport::Tcp,
             web: None,
+            deaf: false,
         }
     }
 
     fn bytes(&mut self, side: Side, bytes: &[u8]) -> Interest {
+        if self.deaf {
+            return Interest::More;
+        }
         let Some(sides) = self.web.as_deref_mut() else { return self.content(side, bytes) };
         let [initiator, responder] = sides;
         let unframer = if side == Side::Initiator { initiator } else { responder };
@@ -127,6 +133,10 @@ impl SessionTracker {
         };
         let before = std::mem::replace(&mut self.stage, Stage::Reading(Box::new(session)));
         if let (Stage::Sniffing(sniffer), Stage::Reading(session)) = (before, &mut self.stage) {
+            for side in [Side::Initiator, Side::Responder] {
+                let from = session.origin(side);
+                *session.bytes.of(from) += sniffer.dropped(side);
+            }
             for (side, bytes) in sniffer.into_pieces() {
                 session.handle_bytes(side, &bytes);
             }
@@ -155,6 +165,7 @@ impl SessionTracker {
             Stage::Sniffing(_) => Interest::None,
             Stage::Reading(session) => {
                 session.rfb.handle_gap();
+                self.deaf = true;
                 Interest::More
             }
         }
@@ -210,7 +221,9 @@ impl Facts {
 
 /// The report on a connection that is over, if it was RFB.
 pub(super) fn report(closed: Closed<SessionTracker>) -> Option<SessionReport> {
-    let SessionTracker { stage: Stage::Reading(session), transport, .. } = closed.tracker? else { return None };
+    let SessionTracker { stage: Stage::Reading(session), transport, .. } = closed.tracker? else {
+        return None;
+    };
     let info = closed.info;
     let (client, server) = match session.server {
         Side::Responder => (info.initiator, info.responder),
@@ -281,7 +294,11 @@ fn errors(rfb: &PassiveSession) -> Vec<ErrorReport> {
         _ => {}
     }
     let name = |from| if from == Origin::Viewer { "client" } else { "server" };
-    found.iter().take(limits::ERRORS).map(|(from, what)| ErrorReport { code: what.code(), from: name(*from) }).collect()
+    found
+        .iter()
+        .take(limits::ERRORS)
+        .map(|(from, what)| ErrorReport { code: what.code(), from: name(*from) })
+        .collect()
 }
 
 fn reading(progress: Progress) -> Reading {

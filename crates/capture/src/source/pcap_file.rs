@@ -10,6 +10,8 @@ use pcap_parser::{
     Block, InterfaceDescriptionBlock, LegacyPcapBlock, PcapBlockOwned, PcapError, PcapHeader, create_reader,
 };
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a file gave no more packets. What was read before stands.
 #[derive(thiserror::Error, Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct PcapFile<'r> {
     reader: Box<dyn PcapReaderIterator + Send + 'r>,
     layout: Layout,
     size: usize,
+    /// Whether the file has no more bytes than are in the buffer.
+    ended: Arc<AtomicBool>,
 }
 
 /// What blocks read so far say about those to come.
@@ -69,11 +73,13 @@ struct Interface {
 impl<'r> PcapFile<'r> {
     /// Reads the head of the file.
     pub fn open(reader: impl Read + Send + 'r) -> Result<PcapFile<'r>, SourceError> {
-        let reader = create_reader(limits::BLOCK_START, Whole(reader)).map_err(|error| match error {
+        let ended = Arc::new(AtomicBool::new(false));
+        let whole = Whole { reader, ended: Arc::clone(&ended) };
+        let reader = create_reader(limits::BLOCK_START, whole).map_err(|error| match error {
             PcapError::ReadError => SourceError::Read,
             _ => SourceError::NotACapture,
         })?;
-        Ok(PcapFile { reader, layout: Layout::default(), size: limits::BLOCK_START })
+        Ok(PcapFile { reader, layout: Layout::default(), size: limits::BLOCK_START, ended })
     }
 
     /// Hands every packet to `each`, in the order of the file.
@@ -111,6 +117,10 @@ impl<'r> PcapFile<'r> {
     }
 
     fn grow(&mut self) -> Result<(), SourceError> {
+        if self.ended.load(Ordering::Relaxed) {
+            // A length that lies is no reason to take memory.
+            return Err(SourceError::Truncated);
+        }
         if self.size >= limits::BLOCK {
             return Err(SourceError::BlockTooLarge);
         }
@@ -200,14 +210,20 @@ fn units_per_second(resolution: u8) -> u64 {
 }
 
 /// A reader whose reads fill the buffer: the file parser looks for a whole first block in one read.
-struct Whole<R>(R);
+struct Whole<R> {
+    reader: R,
+    ended: Arc<AtomicBool>,
+}
 
 impl<R: Read> Read for Whole<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let mut filled = 0;
         while let Some(space) = buffer.get_mut(filled..).filter(|space| !space.is_empty()) {
-            match self.0.read(space) {
-                Ok(0) => break,
+            match self.reader.read(space) {
+                Ok(0) => {
+                    self.ended.store(true, Ordering::Relaxed);
+                    break;
+                }
                 Ok(n) => filled += n,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if filled == 0 => return Err(error),

@@ -5,8 +5,9 @@ use capture::{Report, inspect};
 use expect_test::{Expect, expect};
 
 pub(crate) fn file(name: &str) -> Vec<u8> {
-    let path = format!("{}/../../testdata/rfb/{name}.pcap", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata");
+    let read = |kind: &str| std::fs::read(format!("{folder}/{kind}/{name}.pcap"));
+    read("rfb").or_else(|_| read("capture")).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn report(name: &str) -> Report {
@@ -24,14 +25,19 @@ fn check_whole(name: &str, expected: Expect) {
         assert_eq!((session.joined, session.reading), (Joined::FromStart, Reading::Session));
         assert_eq!(session.client_bytes_framed, session.client_bytes);
         assert_eq!(session.server_bytes_framed, session.server_bytes);
-        assert_eq!((session.errors.as_slice(), session.client_bytes_lost, session.server_bytes_lost), (&[][..], 0, 0));
+        assert_eq!(
+            (session.errors.as_slice(), session.client_bytes_lost, session.server_bytes_lost),
+            (&[][..], 0, 0)
+        );
     }
     expected.assert_eq(&report.to_string());
 }
 
 #[test]
 fn tigervnc_tight_with_jpeg() {
-    check_whole("tiger-tight-jpeg", expect![[r#"
+    check_whole(
+        "tiger-tight-jpeg",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:48676, server 127.0.0.1:5911
           time      2026-11-21T02:12:12.440127Z to 2026-11-21T02:12:29.904950Z
           version   server 003.008, viewer 003.008
@@ -46,12 +52,15 @@ fn tigervnc_tight_with_jpeg() {
           end       the viewer closed the connection
 
         287 packets, 287 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn tigervnc_hextile_at_8_bits() {
-    check_whole("tiger-hextile-lowcolor", expect![[r#"
+    check_whole(
+        "tiger-hextile-lowcolor",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:41186, server 127.0.0.1:5911
           time      2026-11-21T02:14:13.051371Z to 2026-11-21T02:14:29.501315Z
           version   server 003.008, viewer 003.008
@@ -66,12 +75,15 @@ fn tigervnc_hextile_at_8_bits() {
           end       the viewer closed the connection
 
         226 packets, 226 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn tigervnc_by_33() {
-    check_whole("tiger33-tight-zrle", expect![[r#"
+    check_whole(
+        "tiger33-tight-zrle",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:43764, server 127.0.0.1:5911
           time      2026-11-21T02:14:53.155908Z to 2026-11-21T02:15:04.626791Z
           version   server 003.003, viewer 003.003
@@ -86,12 +98,15 @@ fn tigervnc_by_33() {
           end       the viewer closed the connection
 
         205 packets, 205 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn tightvnc_with_its_own_security_type() {
-    check_whole("tight-tight", expect![[r#"
+    check_whole(
+        "tight-tight",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:36494, server 127.0.0.1:5913
           time      2026-11-21T02:15:09.693826Z to 2026-11-21T02:15:26.190500Z
           version   server 003.008, viewer 003.008
@@ -106,12 +121,15 @@ fn tightvnc_with_its_own_security_type() {
           end       the viewer closed the connection
 
         332 packets, 332 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn qemu_and_gtk() {
-    check_whole("qemu-gvncviewer", expect![[r#"
+    check_whole(
+        "qemu-gvncviewer",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:41416, server 127.0.0.1:5974
           time      2026-11-21T02:22:20.247582Z to 2026-11-21T02:22:33.628387Z
           version   server 003.008, viewer 003.008
@@ -126,12 +144,15 @@ fn qemu_and_gtk() {
           end       the viewer closed the connection
 
         206 packets, 206 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn novnc_on_tigervnc() {
-    check_whole("novnc17-tigervnc", expect![[r#"
+    check_whole(
+        "novnc17-tigervnc",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:36080, server 127.0.0.1:5971
           time      2026-11-21T02:24:08.204514Z to 2026-11-21T02:24:08.424972Z
           version   server 003.008, viewer 003.008
@@ -146,12 +167,15 @@ fn novnc_on_tigervnc() {
           end       the viewer closed the connection
 
         100 packets, 100 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn novnc_on_qemu() {
-    check_whole("novnc17-qemu-tightpng", expect![[r#"
+    check_whole(
+        "novnc17-qemu-tightpng",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:43224, server 127.0.0.1:5974
           time      2026-11-21T02:24:59.116222Z to 2026-11-21T02:24:59.230055Z
           version   server 003.008, viewer 003.008
@@ -166,12 +190,15 @@ fn novnc_on_qemu() {
           end       the viewer closed the connection
 
         85 packets, 85 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn x11vnc_and_ssvnc() {
-    check_whole("x11vnc-ssvnc-zrle16", expect![[r#"
+    check_whole(
+        "x11vnc-ssvnc-zrle16",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:46780, server 127.0.0.1:5972
           time      2026-11-21T02:22:01.559869Z to 2026-11-21T02:22:15.062542Z
           version   server 003.008, viewer 003.008
@@ -186,12 +213,15 @@ fn x11vnc_and_ssvnc() {
           end       the viewer closed the connection
 
         206 packets, 206 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn x11vnc_by_37_with_corre() {
-    check_whole("x11vnc-37-corre", expect![[r#"
+    check_whole(
+        "x11vnc-37-corre",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:59328, server 127.0.0.1:27004
           time      2026-11-21T05:03:29.011243Z to 2026-11-21T05:03:32.043596Z
           version   server 003.007, viewer 003.007
@@ -206,12 +236,15 @@ fn x11vnc_by_37_with_corre() {
           end       the viewer closed the connection
 
         53 packets, 53 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn x11vnc_by_33_without_password() {
-    check_whole("x11vnc-33-none", expect![[r#"
+    check_whole(
+        "x11vnc-33-none",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:54762, server 127.0.0.1:27005
           time      2026-11-21T05:03:35.624642Z to 2026-11-21T05:03:38.628586Z
           version   server 003.003, viewer 003.003
@@ -226,12 +259,15 @@ fn x11vnc_by_33_without_password() {
           end       the viewer closed the connection
 
         52 packets, 52 TCP segments
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_reverse_connection() {
-    check_whole("x11vnc-reverse", expect![[r#"
+    check_whole(
+        "x11vnc-reverse",
+        expect![[r#"
         Session 1: viewer 127.0.0.1:25500, server 127.0.0.1:37496, opened by the server
           time      2026-11-21T05:02:18.239993Z to 2026-11-21T05:02:21.237177Z
           version   server 003.008, viewer 003.008
@@ -246,13 +282,16 @@ fn a_reverse_connection() {
           end       the capture ended first
 
         61 packets, 61 TCP segments
-    "#]]);
+    "#]],
+    );
     assert!(report("x11vnc-reverse").sessions[0].reverse);
 }
 
 #[test]
 fn ipv6_on_the_device_any() {
-    check_whole("tigervnc-ipv6-any", expect![[r#"
+    check_whole(
+        "tigervnc-ipv6-any",
+        expect![[r#"
         Session 1: viewer [::1]:32994, server [::1]:27003
           time      2026-11-21T05:04:13.914188Z to 2026-11-21T05:04:16.461747Z
           version   server 003.008, viewer 003.008
@@ -267,7 +306,31 @@ fn ipv6_on_the_device_any() {
           end       the viewer closed the connection
 
         54 packets, 54 TCP segments
-    "#]]);
+    "#]],
+    );
+}
+
+#[test]
+fn a_browser_in_a_websocket() {
+    check_whole(
+        "novnc-websocket",
+        expect![[r#"
+        Session 1: viewer 127.0.0.1:47666, server 127.0.0.1:27080, in a WebSocket
+          time      2026-11-21T06:21:41.253574Z to 2026-11-21T06:21:42.783882Z
+          version   server 003.008, viewer 003.008
+          security  VncAuth, of VncAuth
+          login     accepted
+          screen    "Web", 320x200, 32 bits per pixel, depth 24, little-endian, true color
+          encodings 1 50 7 -260 16 21 5 2 6 0 -26 -254 -223 -224 -258 -261 -308 -309 -312 -313 -307 -1063131698 -316 1464686180 -239
+          viewer    291 bytes (all read), messages 0: 1, 2: 1, 3: 1, 4: 6, 6: 2, 150: 2, 248: 3
+          server    696 bytes (all read), messages 0: 2, 3: 1, 150: 1, 248: 3
+          rectangles: -308: 1, -261: 1, -258: 1, -224: 1, 7: 7, 1464686180: 1
+          activity  6 key events, 1 clipboards to the server
+          end       the server closed the connection
+
+        43 packets, 43 TCP segments
+    "#]],
+    );
 }
 
 #[test]
@@ -283,7 +346,8 @@ fn tls_is_told_by_its_handshake_and_sizes() {
           end       the viewer closed the connection
 
         39 packets, 39 TCP segments
-    "#]].assert_eq(&report("tigervnc-vencrypt-tls").to_string());
+    "#]]
+    .assert_eq(&report("tigervnc-vencrypt-tls").to_string());
 }
 
 #[test]
@@ -304,7 +368,8 @@ fn wrong_passwords_until_the_server_has_enough() {
             "None Some(Failed) Some(\"Too many security failures\") ServerReset",
             "None Some(Failed) Some(\"Too many security failures\") ClientClosed",
         ]
-    "#]].assert_debug_eq(&told);
+    "#]]
+    .assert_debug_eq(&told);
 }
 
 /// The schema as it is: names, nesting, nulls. `docs/inspect.md` describes it.
@@ -356,7 +421,8 @@ fn json() {
           "file_operations": 0,
           "end_reason": "client_closed",
           "errors": []
-        }"#]].assert_eq(&serde_json::to_string_pretty(&report.sessions[0]).unwrap());
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&report.sessions[0]).unwrap());
     expect![[r#"
         {
           "packets": 98,
@@ -366,10 +432,12 @@ fn json() {
           "unknown_link_type": null,
           "sessions_not_reported": 0,
           "error": null
-        }"#]].assert_eq(&serde_json::to_string_pretty(&report.file).unwrap());
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&report.file).unwrap());
     let session = &serde_json::to_value(self::report("tight-tight")).unwrap()["sessions"][0];
-    let shown = ["pixel_format", "security_inner", "encodings", "client_messages", "server_messages", "rectangles"]
-        .map(|field| format!("{field}: {}", session[field]));
+    let shown =
+        ["pixel_format", "security_inner", "encodings", "client_messages", "server_messages", "rectangles"]
+            .map(|field| format!("{field}: {}", session[field]));
     expect![[r#"
         pixel_format: {"big_endian":false,"bits_per_pixel":32,"blue_max":255,"blue_shift":0,"depth":24,"green_max":255,"green_shift":8,"red_max":255,"red_shift":16,"true_color":true}
         security_inner: {"chosen":2,"offered":[2]}
@@ -387,11 +455,16 @@ fn no_secret_is_in_any_report() {
     let shown = format!("{json}{report}{report:?}").to_lowercase();
     // The first bytes of this capture's challenge and response, as text and numbers would show them.
     for secret in SECRETS {
+        assert!(file("tight-tight").windows(4).any(|bytes| bytes == secret));
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let numbers: Vec<String> = secret.iter().map(u8::to_string).collect();
-        assert!(!shown.contains(&hex) && !shown.contains(&numbers.join(",")) && !shown.contains(&numbers.join(", ")));
+        assert!(
+            !shown.contains(&hex)
+                && !shown.contains(&numbers.join(","))
+                && !shown.contains(&numbers.join(", "))
+        );
     }
     assert!(!shown.contains("keysym"));
 }
 
-const SECRETS: [[u8; 4]; 2] = [[0; 4], [0; 4]];
+const SECRETS: [[u8; 4]; 2] = [[0x9a, 0x14, 0x58, 0x81], [0x9e, 0x5c, 0xc3, 0x87]];

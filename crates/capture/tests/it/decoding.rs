@@ -5,7 +5,14 @@ use capture::decode::{Decoded, Segment, decode};
 use capture::source::{LinkType, Packet};
 
 fn tcp(from: &str, to: &str) -> Tcp {
-    Tcp { from: address(from), to: address(to), sequence: 0xfedc_ba98, flags: 0x11, payload: b"RFB".to_vec() }
+    Tcp {
+        from: address(from),
+        to: address(to),
+        sequence: 0xfedc_ba98,
+        acknowledgment: 0x0102_0304,
+        flags: 0x11,
+        payload: b"RFB".to_vec(),
+    }
 }
 
 fn v4() -> Tcp {
@@ -22,12 +29,13 @@ fn decoded(link: LinkType, bytes: &[u8]) -> Decoded<'_> {
 
 #[track_caller]
 fn assert_is(tcp: &Tcp, link: LinkType, bytes: &[u8]) {
-    let Decoded::Segment(Segment { source, destination, sequence, flags, payload, missing }) =
+    let Decoded::Segment(Segment { source, destination, sequence, acknowledgment, flags, payload, missing }) =
         decoded(link, bytes)
     else {
         panic!("{:?}", decoded(link, bytes))
     };
     assert_eq!((source, destination, sequence), (tcp.from, tcp.to, tcp.sequence));
+    assert_eq!(acknowledgment, Some(tcp.acknowledgment));
     assert!(flags.ack && flags.fin && !flags.syn && !flags.rst);
     assert_eq!((payload, missing), (tcp.payload.as_slice(), 0));
 }

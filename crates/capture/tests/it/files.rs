@@ -63,7 +63,8 @@ fn a_trickling_reader_gives_the_same() {
 
 #[test]
 fn a_file_larger_than_the_buffer_streams_and_a_large_block_grows_it() {
-    let packets: Vec<Vec<u8>> = (0..40u8).map(|n| vec![n; 60_000]).chain([vec![7; 3 << 20], vec![8; 10]]).collect();
+    let packets: Vec<Vec<u8>> =
+        (0..40u8).map(|n| vec![n; 60_000]).chain([vec![7; 3 << 20], vec![8; 10]]).collect();
     for file in [pcap(1, LITTLE, &packets), pcapng(1, LITTLE, &packets)] {
         let (seen, end) = read(&file);
         assert_eq!(end, Ok(()));
@@ -88,7 +89,9 @@ fn a_truncated_file_gives_what_it_has_and_says_so() {
 fn lengths_that_lie_end_the_reading() {
     let mut file = pcap(1, LITTLE, &[vec![1; 10]]);
     file[24 + 8..24 + 12].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert!(read(&file).1.is_err());
+    assert_eq!(read(&file).1, Err(SourceError::Truncated));
+    file.resize(20 << 20, 0);
+    assert_eq!(read(&file).1, Err(SourceError::BlockTooLarge));
     let mut file = pcapng(1, LITTLE, &[vec![1; 10], vec![2; 10]]);
     let at = file.len() - 4;
     file[at..].copy_from_slice(&7u32.to_le_bytes());

@@ -12,6 +12,7 @@ pub(crate) struct Tcp {
     pub(crate) from: SocketAddr,
     pub(crate) to: SocketAddr,
     pub(crate) sequence: u32,
+    pub(crate) acknowledgment: u32,
     pub(crate) flags: u8,
     pub(crate) payload: Vec<u8>,
 }
@@ -26,7 +27,7 @@ impl Tcp {
         out.extend_from_slice(&self.from.port().to_be_bytes());
         out.extend_from_slice(&self.to.port().to_be_bytes());
         out.extend_from_slice(&self.sequence.to_be_bytes());
-        out.extend_from_slice(&[0, 0, 0, 0]);
+        out.extend_from_slice(&self.acknowledgment.to_be_bytes());
         // Twelve bytes of options: two no-operations and a timestamp, as nearly every packet has.
         out.extend_from_slice(&[8 << 4, self.flags, 1, 0, 0, 0, 0, 0, 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
         out.extend_from_slice(&self.payload);
@@ -94,10 +95,11 @@ impl Talk {
     }
 
     pub(crate) fn push(&mut self, from: usize, flags: u8, payload: &[u8]) {
-        let (ends, sequence) = (self.ends, self.next[from]);
+        let (ends, sequence, acknowledgment) = (self.ends, self.next[from], self.next[1 - from]);
         let (from_end, to) = (ends[from], ends[1 - from]);
-        self.packets.push(Tcp { from: from_end, to, sequence, flags, payload: payload.to_vec() });
+        let payload = payload.to_vec();
         let steps = u32::try_from(payload.len()).unwrap() + u32::from(flags & (SYN | FIN) != 0);
+        self.packets.push(Tcp { from: from_end, to, sequence, acknowledgment, flags, payload });
         self.next[from] = sequence.wrapping_add(steps);
     }
 

@@ -34,15 +34,18 @@ fn run(start: u32, segments: &[Segment]) -> Vec<u8> {
 /// The segments of a stream, cut anywhere, some of them twice or overlapping, in a muddle.
 fn muddled(length: u32) -> impl Strategy<Value = Vec<Segment>> {
     let cuts = prop::collection::vec((0..length, 1..60u32), 0..40);
-    (cuts, prop::collection::btree_set(1..length, 0..20), any::<u64>()).prop_map(move |(extra, cuts, order)| {
-        let content = |from: u32, until: u32| (from..until).map(|n| (n * 31 % 251) as u8).collect::<Vec<u8>>();
-        let ends = cuts.iter().copied().chain([length]);
-        let starts = [0].into_iter().chain(cuts.iter().copied());
-        let mut segments: Vec<Segment> = starts.zip(ends).map(|(a, b)| (a, content(a, b))).collect();
-        segments.extend(extra.iter().map(|&(at, n)| (at, content(at, (at + n).min(length)))));
-        shuffle(&mut segments, order);
-        segments
-    })
+    (cuts, prop::collection::btree_set(1..length, 0..20), any::<u64>()).prop_map(
+        move |(extra, cuts, order)| {
+            let content =
+                |from: u32, until: u32| (from..until).map(|n| (n * 31 % 251) as u8).collect::<Vec<u8>>();
+            let ends = cuts.iter().copied().chain([length]);
+            let starts = [0].into_iter().chain(cuts.iter().copied());
+            let mut segments: Vec<Segment> = starts.zip(ends).map(|(a, b)| (a, content(a, b))).collect();
+            segments.extend(extra.iter().map(|&(at, n)| (at, content(at, (at + n).min(length)))));
+            shuffle(&mut segments, order);
+            segments
+        },
+    )
 }
 
 fn shuffle<T>(items: &mut [T], mut seed: u64) {

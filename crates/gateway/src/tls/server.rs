@@ -22,7 +22,10 @@ pub fn web_tls12(certificates: &Arc<Certificates>) -> Result<Arc<ServerConfig>, 
 /// For native viewers inside VeNCrypt: TLS 1.2 as well, their libraries are older. They announce no
 /// application protocol.
 pub fn native(certificates: &Arc<Certificates>) -> Result<Arc<ServerConfig>, TlsError> {
-    Ok(Arc::new(build(certificates, rustls::ALL_VERSIONS)?))
+    let mut config = build(certificates, rustls::ALL_VERSIONS)?;
+    // TigerVNC 1.12 waits for ever when a ticket and our next message arrive in one segment
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
 }
 
 fn build(

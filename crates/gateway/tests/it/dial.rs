@@ -277,12 +277,13 @@ async fn hostile_and_broken_targets_get_a_code_each() {
         ("bytes in front of TLS", [&vencrypt_tls_none[..], b"RFB"].concat(), false, "target.misbehaved"),
         ("no TLS behind VeNCrypt", vencrypt_tls_none, true, "target.tls_failed"),
     ];
-    let mut patience = context();
-    patience.limits.handshake = Duration::from_millis(500);
+    let mut hasty = context();
+    hasty.limits.handshake = Duration::from_millis(300);
     for (what, bytes, closes, code) in table {
         let mut target = endpoint(says(bytes, closes).await);
         target.security.anonymous_tls = true;
-        let error = dial(&target, &patience, Purpose::Console).await.unwrap_err();
+        let context = if code == "target.timeout" { hasty.clone() } else { context() };
+        let error = dial(&target, &context, Purpose::Console).await.unwrap_err();
         assert_eq!(error.code(), code, "{what}: {error}");
     }
 }
@@ -309,4 +310,17 @@ async fn nobody_there_no_test_card_no_such_name() {
     assert_eq!(refusal(&missing).await.code(), "target.unreachable");
     let card = Endpoint { address: model::target::Address::TestCard, ..gone };
     assert_eq!(refusal(&card).await.code(), "target.no_test_card");
+}
+
+/// The built-in card, dialed like any other target: what the viewer decodes is what the card drew.
+#[tokio::test]
+async fn the_test_card_is_a_target() {
+    let mut with_card = context();
+    with_card.test_card = Some(std::sync::Arc::new(gateway::test_card::CardHost::new(320, 200)));
+    let card = endpoint(([127, 0, 0, 1], 1).into());
+    let card = Endpoint { address: model::target::Address::TestCard, ..card };
+    let mut dialed = dial(&card, &with_card, Purpose::Console).await.unwrap();
+    assert_eq!((dialed.init.width, dialed.init.height), (320, 200));
+    first_update(&mut dialed).await;
+    first_update(&mut dialed).await;
 }

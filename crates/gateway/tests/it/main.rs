@@ -7,5 +7,7 @@ mod house;
 mod native;
 mod proxy;
 mod resume;
+mod sasl;
 mod support;
 mod tls;
+mod vino;

@@ -1,29 +1,34 @@
 //! Native viewers: TigerVNC's as it comes, and our own client for the types that it lacks.
 
-use crate::support::{Door, certificate, context, endpoint, with_identity, with_password};
+use crate::support::{Door, House, certificate, context, endpoint, with_identity, with_password};
 use gateway::dial::{DialError, Dialed, Purpose, dial};
 use gateway::listener::{Listener, ListenerOptions};
-use gateway::native::{Admitted, Native, NativeOptions, open_ra2_key};
+use gateway::native::{Native, NativeOptions, open_ra2_key};
 use gateway::tls::{Certificates, Source, own, server};
 use model::Coded;
 use model::target::Identity;
 use rfb::SecurityType;
 use rfb::security_type::Subtype;
-use rfb::server::{ServerTypes, server_init_bytes};
+use rfb::server::ServerTypes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use testkit::process::require;
 use testkit::vncviewer::VncViewer;
 use testkit::wait;
+use testkit::xvfb::Xvfb;
 use testkit::xvnc::{Xvnc, XvncOptions};
-use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Switches one type on.
+type SwitchOn = fn(&mut ServerTypes);
 
 /// A native listener in front of one target.
 struct Ingress {
     address: SocketAddr,
     door: Arc<Door>,
+    house: Arc<House>,
     files: own::Files,
     fingerprint: String,
     ra2: String,
@@ -44,22 +49,11 @@ async fn ingress(door: Arc<Door>, target: SocketAddr, change: impl FnOnce(&mut N
     let listener = Listener::bind(ListenerOptions::new(([127, 0, 0, 1], 0).into())).unwrap();
     let address = listener.local_addr();
     let stop = CancellationToken::new();
-    tokio::spawn(listener.run(stop.clone(), move |accepted| {
-        Arc::clone(&native).serve(accepted, move |admitted| attach(admitted, target))
-    }));
-    Ingress { address, door, files, fingerprint, ra2, _directory: directory, _stop: stop.drop_guard() }
-}
-
-/// The shortest possible session: ServerInit, then bytes both ways.
-async fn attach(admitted: Admitted, target: SocketAddr) {
-    let Admitted { mut transport, leftover, .. } = admitted;
-    let Dialed { mut stream, leftover: early, init, .. } =
-        dial(&endpoint(target), &context(), Purpose::Console).await.unwrap();
-    transport.write_all(&server_init_bytes(&init)).await.unwrap();
-    transport.write_all(&early).await.unwrap();
-    transport.flush().await.unwrap();
-    stream.write_all(&leftover).await.unwrap();
-    let _ = tokio::io::copy_bidirectional(&mut transport, &mut stream).await;
+    let (house, gateway) = House::gateway(endpoint(target), Arc::clone(&door), context());
+    tokio::spawn(
+        listener.run(stop.clone(), move |accepted| Arc::clone(&native).serve(Arc::clone(&gateway), accepted)),
+    );
+    Ingress { address, door, house, files, fingerprint, ra2, _directory: directory, _stop: stop.drop_guard() }
 }
 
 async fn desktop() -> Xvnc {
@@ -101,7 +95,11 @@ async fn tigervnc_comes_in_with_its_ticket_over_x509_plain() {
     let judged = ingress.door.judged.lock().unwrap().clone();
     assert_eq!(judged.len(), 1);
     assert_eq!(judged[0].1, "right");
-    assert!(!viewer.child().output().contains("error"), "{}", viewer.child().output());
+    assert_eq!(ingress.house.journal.lock().unwrap()[..], ["seen Open", "started 640x480"]);
+    drop(viewer);
+    let ended =
+        async || ingress.house.journal.lock().unwrap().iter().find(|n| n.starts_with("ended")).cloned();
+    wait::until("the session's end", wait::LIMIT, ended).await.unwrap();
 }
 
 #[tokio::test]
@@ -118,7 +116,7 @@ async fn tigervnc_with_a_wrong_ticket_stays_outside() {
 #[tokio::test]
 async fn tigervnc_with_the_weak_types_where_they_are_switched_on() {
     let desktop = desktop().await;
-    let cases: [(&str, fn(&mut ServerTypes)); 2] =
+    let cases: [(&str, SwitchOn); 2] =
         [("TLSPlain", |types| types.vencrypt_tls_plain = true), ("VncAuth", |types| types.vnc_auth = true)];
     for (types, switch_on) in cases {
         let ingress = ingress(Door::new("ticket-1"), desktop.address(), only(switch_on)).await;
@@ -130,7 +128,7 @@ async fn tigervnc_with_the_weak_types_where_they_are_switched_on() {
 #[tokio::test]
 async fn our_client_takes_every_type_and_sees_the_pinned_identity() {
     let desktop = desktop().await;
-    let cases: [(fn(&mut ServerTypes), SecurityType, Option<Subtype>); 5] = [
+    let cases: [(SwitchOn, SecurityType, Option<Subtype>); 5] = [
         (|t| t.vencrypt_x509_plain = true, SecurityType::VENCRYPT, Some(Subtype::X509_PLAIN)),
         (|t| t.vencrypt_tls_plain = true, SecurityType::VENCRYPT, Some(Subtype::TLS_PLAIN)),
         (|t| t.ra2_256 = true, SecurityType::RA2_256, None),
@@ -194,4 +192,45 @@ async fn a_banned_source_is_not_greeted_and_a_silent_one_is_let_go() {
         assert_eq!(String::from_utf8_lossy(&heard), greeting);
         assert!(ingress.door.judged.lock().unwrap().is_empty());
     }
+}
+
+/// Shows its first argument as the user's home to the rest: gtk-vnc asks the user database, not `HOME`.
+const AT_HOME: &str =
+    r#"mount --bind "$1" "$(getent passwd "$(id -u)" | cut -d: -f6)" && shift && exec "$@""#;
+
+/// gtk-vnc's viewer finds the gateway's authority in `~/.pki/CA/cacert.pem`, checks the host's name
+/// against the certificate, and asks for the ticket in a dialog.
+#[tokio::test]
+async fn gvncviewer_comes_in_with_the_authority_where_it_looks() {
+    let desktop = desktop().await;
+    let ingress = ingress(Door::new("ticket1"), desktop.address(), |_| {}).await;
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().join(".pki/CA");
+    std::fs::create_dir_all(&place).unwrap();
+    std::fs::copy(&ingress.files.authority, place.join("cacert.pem")).unwrap();
+    let xvfb = Xvfb::start(1024, 768).await.unwrap();
+    let viewer = require("gvncviewer", "gvncviewer").unwrap();
+    // it counts displays from 5900
+    let server = format!("localhost:{}", ingress.address.port() - 5900);
+    let inside = xvfb.client("unshare", "util-linux").unwrap().args(["-rm", "sh", "-c", AT_HOME, "sh"]);
+    let viewer = inside.arg(home.path()).arg(viewer).args([&server, "--gtk-vnc-debug"]).start().unwrap();
+    let asks = |line: &str| line.contains("Want a username").then_some(());
+    viewer.line("its question", asks).await.unwrap();
+    let xdotool = || xvfb.client("xdotool", "xdotool").unwrap();
+    let search = ["search", "--sync", "--onlyvisible", "--name", "Authentication"];
+    let dialog = xdotool().args(search).run().await.unwrap();
+    let focus = ["windowfocus", "--sync", dialog.trim()];
+    xdotool().args(focus).args(["type", "--delay", "20", "me\tticket1"]).run().await.unwrap();
+    // the button at the dialog's lower right corner; no key presses it by itself
+    let size = xdotool().args(["getwindowgeometry", "--shell", dialog.trim()]).run().await.unwrap();
+    let side = |name: &str| size.lines().find_map(|l| l.strip_prefix(name)?.parse::<i32>().ok()).unwrap();
+    let (x, y) = (side("WIDTH=") - 40, side("HEIGHT=") - 20);
+    let press = ["mousemove", "--window", dialog.trim(), &x.to_string(), &y.to_string(), "click", "1"];
+    xdotool().args(press).run().await.unwrap();
+    let live =
+        async || ingress.house.journal.lock().unwrap().iter().find(|n| n.starts_with("started")).cloned();
+    let started = wait::until("the session", wait::LIMIT, live).await;
+    assert!(started.is_ok(), "{}", viewer.output());
+    let shown = |line: &str| line.contains("size changed to 640x480").then_some(());
+    viewer.line("the picture", shown).await.unwrap();
 }

@@ -1,15 +1,20 @@
 //! What these tests share: endpoints, a doorkeeper, certificates, one exchange of the session.
 
+use futures_util::future::BoxFuture;
 use gateway::dial::{DialContext, Dialed};
-use gateway::port::{Doorkeeper, Endpoint, NativeClaim, Refusal, SessionSpec};
+use gateway::port::{
+    Doorkeeper, Endpoint, EndpointError, Endpoints, Journal, JournalError, NativeClaim, Ports, Refusal, Seen,
+    SessionChange, SessionEnd, SessionSpec, SessionStart,
+};
 use gateway::tls::{Names, TargetTrust, own};
+use gateway::{Gateway, GatewayLimits};
 use model::session::Ingress;
 use model::target::{Address, Credentials, Identity, Security};
 use model::{Policy, Secret, SessionId, TargetId};
 use rfb::wire::Put;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -88,9 +93,9 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub(crate) fn new(ticket: &str) -> std::sync::Arc<Door> {
+    pub(crate) fn new(ticket: &str) -> Arc<Door> {
         let ticket = Mutex::new(Some(Secret::new(ticket)));
-        std::sync::Arc::new(Door { ticket, banned: false, judged: Mutex::default() })
+        Arc::new(Door { ticket, banned: false, judged: Mutex::default() })
     }
 }
 
@@ -99,11 +104,7 @@ impl Doorkeeper for Door {
         if self.banned { Err(Refusal::Banned) } else { Ok(()) }
     }
 
-    fn judge(
-        &self,
-        source: SocketAddr,
-        claim: NativeClaim,
-    ) -> futures_util::future::BoxFuture<'_, Result<SessionSpec, Refusal>> {
+    fn judge(&self, source: SocketAddr, claim: NativeClaim) -> BoxFuture<'_, Result<SessionSpec, Refusal>> {
         let mut ticket = self.ticket.lock().unwrap();
         let right = ticket.as_ref().is_some_and(|ticket| match &claim {
             NativeClaim::Plain { password, .. } => password == ticket,
@@ -118,6 +119,62 @@ impl Doorkeeper for Door {
             Err(Refusal::WrongCredentials)
         };
         Box::pin(async { answer })
+    }
+}
+
+/// A house with one target, whose journal keeps what happened.
+pub(crate) struct House {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) journal: Mutex<Vec<String>>,
+}
+
+impl House {
+    /// A gateway in front of one target.
+    pub(crate) fn gateway(
+        endpoint: Endpoint,
+        door: Arc<Door>,
+        context: DialContext,
+    ) -> (Arc<House>, Arc<Gateway>) {
+        let house = Arc::new(House { endpoint, journal: Mutex::default() });
+        let ports = Ports {
+            endpoints: Arc::clone(&house) as _,
+            doorkeeper: door,
+            journal: Arc::clone(&house) as _,
+            taps: None,
+        };
+        let gateway = Gateway::new(ports, GatewayLimits::default(), context);
+        (house, gateway)
+    }
+
+    fn note(&self, what: String) {
+        self.journal.lock().unwrap().push(what);
+    }
+}
+
+impl Endpoints for House {
+    fn resolve(&self, _target: TargetId) -> BoxFuture<'_, Result<Endpoint, EndpointError>> {
+        Box::pin(async { Ok(self.endpoint.clone()) })
+    }
+
+    fn remember(&self, _target: TargetId, seen: Seen) -> BoxFuture<'_, ()> {
+        self.note(format!("seen {:?}", seen.strength));
+        Box::pin(async {})
+    }
+}
+
+impl Journal for House {
+    fn started(&self, start: &SessionStart) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.note(format!("started {}x{}", start.width, start.height));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn changed(&self, _change: &SessionChange) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn ended(&self, end: &SessionEnd) -> BoxFuture<'_, ()> {
+        self.note(format!("ended {:?}", end.reason));
+        Box::pin(async {})
     }
 }
 

@@ -116,6 +116,15 @@ impl Formats {
         }
     }
 
+    /// The target answers the viewer's fences without the promise to switch there.
+    pub(super) fn handle_inexact_answers(&mut self) {
+        for pending in &mut self.pending {
+            if matches!(pending.mark, Mark::ViewerFence(_)) {
+                pending.mark = Mark::Answers(None);
+            }
+        }
+    }
+
     /// The target set the format itself.
     pub(super) fn handle_target_format(&mut self, format: PixelFormat) {
         self.current = format;
@@ -127,13 +136,26 @@ impl Formats {
         std::iter::once(self.current).chain(unmarked.map(|p| p.format))
     }
 
-    /// The update under way proved to have these sizes.
-    pub(super) fn handle_proof(&mut self, sizes: PixelSizes) {
-        let at = self.candidates().position(|f| PixelSizes::of(&f) == sizes);
-        if let Some(pending) = at.and_then(|at| at.checked_sub(1)) {
+    /// Another format explains all bytes so far.
+    pub(super) fn handle_alternative(&mut self, format: PixelFormat) {
+        self.pending.push(Pending { format, mark: Mark::Answers(None) });
+        self.doubts = self.find_doubts();
+    }
+
+    /// The bytes proved which of the possible formats is in force.
+    pub(super) fn handle_proof(&mut self, candidate: usize) {
+        if let Some(pending) = candidate.checked_sub(1) {
             self.settle(pending);
         }
         self.doubts = Doubts::default();
+    }
+
+    /// Index of the earliest format that is possible after so many more updates with pixels.
+    pub(super) fn forced_after(&self, updates: usize) -> usize {
+        let answers = self.answers + u64::try_from(updates).unwrap_or(0);
+        let due = |p: &Pending| matches!(p.mark, Mark::Answers(Some(count)) if count <= answers);
+        let unmarked = self.pending.iter().take_while(|p| matches!(p.mark, Mark::Answers(_)));
+        unmarked.enumerate().filter(|(_, p)| due(p)).last().map_or(0, |(at, _)| at + 1)
     }
 
     fn settle(&mut self, at: usize) {

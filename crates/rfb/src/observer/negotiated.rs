@@ -93,8 +93,8 @@ pub(super) fn keeps(number: i32, policy: &Policy) -> bool {
                 let denied = |rule| rule == ClipboardRule::Deny;
                 // A view-only viewer may not send the extension's requests, so that only the plain
                 // clipboard can reach it.
-                !policy.view_only
-                    && !(denied(policy.clipboard_to_target) && denied(policy.clipboard_to_viewer))
+                let all_denied = denied(policy.clipboard_to_target) && denied(policy.clipboard_to_viewer);
+                !policy.view_only && !all_denied
             }
             _ => false,
         },

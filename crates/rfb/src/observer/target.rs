@@ -1,9 +1,10 @@
 //! The target's direction: updates, announcements, clipboard.
 
 use super::clipboard::{self, Transfer};
+use super::fork::Fork;
 use super::formats::Mark;
-use super::updates::Progress;
-use super::{Mode, Observer, Ruling, viewer};
+use super::updates::{Finished, Progress};
+use super::{Observer, Ruling, viewer};
 use crate::encoding;
 use crate::message::{self, Extent, target as kind};
 use crate::wire::Reader;
@@ -40,23 +41,39 @@ impl Observer {
         if let Some(fault) = self.target.fault.filter(|_| !input.is_empty()) {
             return (0, Some(fault));
         }
-        match self.run_target(input, &mut at, sink) {
-            Ok(()) => (at, None),
-            Err(fault) => {
+        loop {
+            let Err(fault) = self.run_target(input, &mut at, sink) else { return (at, None) };
+            Self::report_fault(Origin::Target, fault, sink);
+            if !self.is_joined_late() {
                 self.target.fault = Some(fault);
-                Self::report_fault(Origin::Target, fault, sink);
-                (at, Some(fault))
+                return (at, Some(fault));
             }
+            self.updates.abandon();
+            self.lose_step(Origin::Target, input, &mut at);
         }
     }
 
     fn run_target<S: Sink>(&mut self, input: &[u8], at: &mut usize, sink: &mut S) -> Result<(), Misbehavior> {
         loop {
+            if self.is_searching(Origin::Target) || self.fork.is_some() {
+                if !self.run_unsure(input, at, sink)? {
+                    return Ok(());
+                }
+                continue;
+            }
             if self.updates.is_open() {
-                match self.updates.advance(input, at, self.formats.doubts(), sink)? {
+                let progress = self.updates.advance(input, at, self.formats.doubts(), sink);
+                self.note_rectangles();
+                match progress? {
                     Progress::Waits => return Ok(()),
-                    Progress::Doubt => return Err(Misbehavior::AmbiguousFormat),
-                    Progress::Ended => self.end_update(sink),
+                    Progress::Doubt => {
+                        self.fork = Some(Fork::of_update(&self.updates, &self.formats));
+                        continue;
+                    }
+                    Progress::Ended => {
+                        let done = self.updates.finish();
+                        self.end_update(done, sink);
+                    }
                 }
             }
             if let Some(message) = self.target.kind {
@@ -79,7 +96,7 @@ impl Observer {
             }
             let Some(extent) = kind::measure(rest, self.takes_extended_clipboard())? else { return Ok(()) };
             let Some(shown) = rest.get(..extent.look) else { return Ok(()) };
-            let ruling = self.judge_target(message, shown, extent, *at, sink)?;
+            let ruling = self.judge_target(message, shown, extent, sink)?;
             self.target.kind = Some(message);
             self.target.dropping = ruling == Ruling::Drop;
             self.target.skip = extent.total;
@@ -98,23 +115,40 @@ impl Observer {
         self.target.skip -= taken;
     }
 
-    fn end_update<S: Sink>(&mut self, sink: &mut S) {
-        let done = self.updates.finish();
-        self.formats.handle_update_end(done.has_pixels);
-        if let Some((width, height)) = self.updates.screen {
-            (self.negotiated.width, self.negotiated.height) = (width, height);
+    /// The format or the place in the bytes is not known; false: more bytes are needed.
+    fn run_unsure<S: Sink>(
+        &mut self,
+        input: &[u8],
+        at: &mut usize,
+        sink: &mut S,
+    ) -> Result<bool, Misbehavior> {
+        if self.fork.is_none() && !self.search_target(input, at) {
+            return Ok(false);
         }
+        self.run_fork(input, at, sink)
+    }
+
+    pub(super) fn end_update<S: Sink>(&mut self, done: Finished, sink: &mut S) {
+        self.formats.handle_update_end(done.has_pixels);
+        self.note_rectangles();
         if let Some(format) = self.updates.seen.format.take() {
             self.formats.handle_target_format(format);
             self.negotiated.pixel_format = self.formats.latest();
         }
-        self.negotiated.note_pseudo(self.updates.seen.pseudo);
         sink.event(Event::UpdateEnd { rectangles: done.rectangles, bytes: done.bytes });
         self.report_message(Origin::Target, kind::FRAMEBUFFER_UPDATE, sink);
     }
 
+    /// What rectangles said counts at once: the viewer may answer before their update ends.
+    fn note_rectangles(&mut self) {
+        self.negotiated.note_pseudo(self.updates.seen.pseudo);
+        if let Some((width, height)) = self.updates.screen {
+            (self.negotiated.width, self.negotiated.height) = (width, height);
+        }
+    }
+
     pub(super) fn takes_extended_clipboard(&self) -> bool {
-        self.mode == Mode::Passive || self.negotiated.extensions.extended_clipboard
+        !self.is_live() || self.negotiated.extensions.extended_clipboard
     }
 
     /// Says what a message means, and whether it may leave.
@@ -123,7 +157,6 @@ impl Observer {
         message: u8,
         shown: &[u8],
         extent: Extent,
-        at: usize,
         sink: &mut S,
     ) -> Result<Ruling, Misbehavior> {
         match message {
@@ -157,7 +190,7 @@ impl Observer {
                 self.require(self.negotiated.extensions.audio)?;
                 Ok(Ruling::pass_if(!self.is_live() || self.policy.audio))
             }
-            _ => self.judge_target_vendor(message, shown, extent, at, sink),
+            _ => self.judge_target_vendor(message, shown, extent, sink),
         }
     }
 
@@ -167,7 +200,6 @@ impl Observer {
         message: u8,
         shown: &[u8],
         extent: Extent,
-        _at: usize,
         sink: &mut S,
     ) -> Result<Ruling, Misbehavior> {
         let extensions = self.negotiated.extensions;
@@ -180,7 +212,7 @@ impl Observer {
             }
             kind::FILE_TRANSFER => {
                 self.require(extensions.ultra_files)?;
-                self.report_file(ultra_file(Origin::Target, shown, extent), sink);
+                self.report_file(ultra_file(Origin::Target, shown), sink);
                 Ok(self.pass_files())
             }
             kind::FILE_LIST_DATA..=kind::FILE_DOWNLOAD_FAILED => {
@@ -257,6 +289,8 @@ impl Observer {
         if exact {
             self.target.exact_answers += 1;
             self.formats.handle_mark(Mark::ViewerFence(self.target.exact_answers), true);
+        } else if self.viewer.is_last_exact_fence(shown.get(9..).unwrap_or_default()) {
+            self.formats.handle_inexact_answers();
         }
         Ok(Ruling::Pass)
     }
@@ -310,7 +344,7 @@ impl Observer {
 }
 
 /// A file message of UltraVNC, from either side.
-pub(super) fn ultra_file(from: Origin, shown: &[u8], extent: Extent) -> File<'_> {
+pub(super) fn ultra_file(from: Origin, shown: &[u8]) -> File<'_> {
     let mut r = Reader::new(shown.get(4..).unwrap_or_default());
     let size = u64::from(r.u32().unwrap_or(0));
     let length = u64::from(r.u32().unwrap_or(0));
@@ -327,13 +361,12 @@ pub(super) fn ultra_file(from: Origin, shown: &[u8], extent: Extent) -> File<'_>
         (Some(6 | 7 | 16), _) => (FileOperation::End, &[][..], 0),
         _ => (FileOperation::List, &[][..], 0),
     };
-    let _ = extent;
     File { from, operation, name, bytes }
 }
 
 /// A file message of TightVNC 1.3 from the target.
 fn tight_file(message: u8, shown: &[u8], extent: Extent) -> File<'_> {
-    let content = u64::try_from(extent.total - 6).unwrap_or(0);
+    let content = u64::try_from(extent.total.saturating_sub(6)).unwrap_or(0);
     let (operation, name, bytes) = match message {
         kind::FILE_LIST_DATA => (FileOperation::List, &[][..], content.saturating_sub(2)),
         kind::FILE_DOWNLOAD_DATA if shown.get(2..6) == Some(&[0; 4]) => (FileOperation::End, &[][..], 0),

@@ -34,8 +34,6 @@ pub(super) struct Rules {
     pub(super) lenient: bool,
     /// Whether Tight may leave zlib out.
     pub(super) tight_without_zlib: bool,
-    /// Whether readings compete, so that only what servers really send is believed.
-    pub(super) doubting: bool,
 }
 
 /// What rectangles said about the session.
@@ -137,15 +135,25 @@ impl Updates {
         self.walk = Walk::Header;
     }
 
+    /// Forgets the update under way: it was none.
+    pub(super) fn abandon(&mut self) {
+        self.update.open = false;
+        self.skip = 0;
+    }
+
     /// Whether an update is under way.
     pub(super) fn is_open(&self) -> bool {
         self.update.open
     }
 
+    /// Bytes that need no look.
+    pub(super) fn countdown(&self) -> usize {
+        self.skip
+    }
+
     /// The update that [`Progress::Ended`] reported.
     pub(super) fn finish(&mut self) -> Finished {
         self.update.open = false;
-        self.rectangles += u64::from(self.update.rectangles);
         let Update { rectangles, bytes, has_pixels, .. } = self.update;
         Finished { rectangles, bytes, has_pixels }
     }
@@ -251,7 +259,8 @@ impl Updates {
         let number = i32::from_be_bytes([e0, e1, e2, e3]);
         let encoding = Encoding::of(number).ok_or(Misbehavior::UnknownEncoding)?;
         let pseudo = encoding.is_pseudo();
-        if !self.rules.asked.contains(encoding) && !(self.rules.lenient && pseudo) {
+        let welcome = self.rules.asked.contains(encoding) || (self.rules.lenient && pseudo);
+        if !welcome {
             return Err(Misbehavior::UnknownEncoding);
         }
         if pseudo {
@@ -265,6 +274,7 @@ impl Updates {
         self.rectangle = Rectangle { width, height, sizes: self.sizes };
         self.update.left -= 1;
         self.update.rectangles += 1;
+        self.rectangles += 1;
         self.update.has_pixels |= !pseudo;
         let screen = self.screen;
         self.open_body(encoding, (x, y))?;
@@ -278,11 +288,8 @@ impl Updates {
     fn check_place(&self, x: u16, y: u16, width: u16, height: u16) -> Result<(), Misbehavior> {
         let (right, bottom) = (u32::from(x) + u32::from(width), u32::from(y) + u32::from(height));
         let (most_x, most_y) = self.screen.unwrap_or((limits::DIMENSION, limits::DIMENSION));
-        let empty = width == 0 || height == 0;
-        if right > u32::from(most_x) || bottom > u32::from(most_y) || (empty && self.rules.doubting) {
-            return Err(Misbehavior::RectangleOutside);
-        }
-        Ok(())
+        let inside = right <= u32::from(most_x) && bottom <= u32::from(most_y);
+        if inside { Ok(()) } else { Err(Misbehavior::RectangleOutside) }
     }
 
     /// Sets what follows a header: a number of bytes, or something that must be looked at.

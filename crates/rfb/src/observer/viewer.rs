@@ -25,6 +25,8 @@ pub(super) struct Stream {
     kind: Option<u8>,
     /// Fences of the viewer that ask for an exact answer.
     exact_fences: u64,
+    /// Payload of the last of them.
+    last_exact_fence: Vec<u8>,
     /// Whether the last message was such a fence.
     after_exact_fence: bool,
     /// Fences of our own.
@@ -36,6 +38,10 @@ impl Stream {
     pub(super) fn is_at_boundary(&self) -> bool {
         // Nothing of a message that is being dropped has left.
         self.kind.is_none() || self.dropping
+    }
+
+    pub(super) fn is_last_exact_fence(&self, payload: &[u8]) -> bool {
+        self.exact_fences > 0 && self.last_exact_fence == payload
     }
 }
 
@@ -55,13 +61,14 @@ impl Observer {
         if let Some(fault) = self.viewer.fault.filter(|_| !input.is_empty()) {
             return (0, Some(fault));
         }
-        match self.run_viewer(input, &mut at, sink) {
-            Ok(()) => (at, None),
-            Err(fault) => {
+        loop {
+            let Err(fault) = self.run_viewer(input, &mut at, sink) else { return (at, None) };
+            Self::report_fault(Origin::Viewer, fault, sink);
+            if !self.is_joined_late() {
                 self.viewer.fault = Some(fault);
-                Self::report_fault(Origin::Viewer, fault, sink);
-                (at, Some(fault))
+                return (at, Some(fault));
             }
+            self.lose_step(Origin::Viewer, input, &mut at);
         }
     }
 
@@ -77,6 +84,9 @@ impl Observer {
                 }
                 self.viewer.kind = None;
                 self.report_message(Origin::Viewer, message, sink);
+            }
+            if self.is_searching(Origin::Viewer) && !self.search_viewer(input, at) {
+                return Ok(());
             }
             self.insert_waiting(Origin::Viewer, *at);
             let rest = input.get(*at..).unwrap_or_default();
@@ -285,6 +295,8 @@ impl Observer {
         let exact = message::FENCE_REQUEST | message::FENCE_SYNC_NEXT;
         if flags & exact == exact {
             self.viewer.exact_fences += 1;
+            self.viewer.last_exact_fence.clear();
+            self.viewer.last_exact_fence.extend_from_slice(shown.get(9..).unwrap_or_default());
             self.viewer.after_exact_fence = true;
         }
         Ok(Ruling::Pass)
@@ -370,7 +382,7 @@ fn viewer_file(message: u8, shown: &[u8], extent: Extent) -> File<'_> {
     let after = |n| shown.get(n..).unwrap_or_default();
     let content = |header| u64::try_from(extent.total.saturating_sub(header)).unwrap_or(0);
     let (operation, name, bytes) = match message {
-        kind::FILE_TRANSFER => return ultra_file(Origin::Viewer, shown, extent),
+        kind::FILE_TRANSFER => return ultra_file(Origin::Viewer, shown),
         kind::FILE_LIST_REQUEST => (FileOperation::List, after(4), 0),
         kind::FILE_DOWNLOAD_REQUEST => (FileOperation::Download, after(8), 0),
         kind::FILE_UPLOAD_REQUEST => (FileOperation::Upload, after(8), 0),

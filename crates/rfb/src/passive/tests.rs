@@ -53,7 +53,8 @@ impl Script {
     }
 
     fn total(&self, from: Origin) -> u64 {
-        self.0.iter().filter(|(o, _)| *o == from).map(|(_, bytes)| bytes.len() as u64).sum()
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap();
+        self.0.iter().filter(|(o, _)| *o == from).map(|(_, bytes)| length(bytes)).sum()
     }
 }
 
@@ -125,8 +126,7 @@ fn none_and_vnc_auth_in_every_version() {
     assert_in_clear(Script::security(2).zeros(S, 16).zeros(V, 16).accepted());
     let seven = Script::version(b"RFB 003.007\n");
     assert_in_clear(seven.clone().says(S, &[2, 2, 1]).says(V, &[1]).begins());
-    let seen =
-        assert_in_clear(seven.says(S, &[2, 2, 1]).says(V, &[2]).zeros(S, 16).zeros(V, 16).accepted());
+    let seen = assert_in_clear(seven.says(S, &[2, 2, 1]).says(V, &[2]).zeros(S, 16).zeros(V, 16).accepted());
     assert_eq!(seen.offered, [SecurityType::VNC_AUTH, SecurityType::NONE]);
     let three = Script::version(b"RFB 003.003\n");
     assert_in_clear(three.clone().says(S, &[0, 0, 0, 1]).begins());
@@ -216,8 +216,12 @@ fn types_that_hide_only_the_password() {
     assert_in_clear(Script::security(22).says(V, &[3, 0, 1, 2, 3]).zeros(S, 16).zeros(V, 16).accepted());
     let text = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat();
     let sasl = Script::security(20).says(S, &text(b"SCRAM-SHA-256,PLAIN")).says(V, &text(b"SCRAM-SHA-256"));
-    let two_rounds =
-        sasl.says(V, &text(b"n,,")).says(S, &text(b"r=")).says(S, &[0]).says(V, &text(b"c=")).says(S, &text(b""));
+    let two_rounds = sasl
+        .says(V, &text(b"n,,"))
+        .says(S, &text(b"r="))
+        .says(S, &[0])
+        .says(V, &text(b"c="))
+        .says(S, &text(b""));
     assert_in_clear(two_rounds.says(S, &[1]).accepted());
     let digest = Script::security(20).says(S, &text(b"DIGEST-MD5")).says(V, &text(b"DIGEST-MD5"));
     let layered = digest.says(V, &text(b"")).says(S, &text(b"")).says(S, &[1]).zeros(S, 44);
@@ -251,7 +255,8 @@ fn oddities_of_ultravnc_and_macos() {
     let ultra = Script::security(17).says(S, &[0xff; 4]).says(S, &[1, 113]).says(V, &[113]);
     assert_in_clear(ultra.zeros(S, 24).zeros(V, 328).accepted());
     let macs = Script::version(b"RFB 003.889\n").says(S, &[1, 30]).says(V, &[30]);
-    let macs = macs.says(S, &[&[0, 2, 0, 128][..], &[9; 256]].concat()).zeros(V, 256).says(S, &[0; 4]).inits();
+    let macs =
+        macs.says(S, &[&[0, 2, 0, 128][..], &[9; 256]].concat()).zeros(V, 256).says(S, &[0; 4]).inits();
     let reading = read(&macs.clone().zeros(S, 64).zeros(V, 64));
     assert_eq!((reading.progress, reading.framed), (Progress::Opaque, [macs.total(V), macs.total(S)]));
     assert_eq!(reading.seen.init.map(|init| init.name), Some(b"box".to_vec()));
@@ -278,7 +283,10 @@ fn lengths_that_lie_end_the_reading_at_once() {
         assert_eq!(read(&script).progress, Progress::Broken(S, fault));
     }
     let chatter = Script::default().zeros(V, super::AHEAD + 1);
-    assert_eq!(read_pieces(chatter.0.iter().map(|(o, b)| (*o, &b[..]))).progress, Progress::Broken(V, Misbehavior::OutOfOrder));
+    assert_eq!(
+        read_pieces(chatter.0.iter().map(|(o, b)| (*o, &b[..]))).progress,
+        Progress::Broken(V, Misbehavior::OutOfOrder)
+    );
 }
 
 /// Passwords on the wire go nowhere: neither what was seen nor what is held has them.
@@ -290,7 +298,9 @@ fn challenges_responses_and_passwords_are_not_kept() {
     let shown = format!("{reading:?}");
     let as_numbers = |text: &[u8]| format!("{text:?}").trim_matches(['[', ']']).to_owned();
     for secret in [b"CHAL".as_slice(), b"RESP"] {
-        assert!(!shown.contains(&as_numbers(secret)) && !shown.contains(std::str::from_utf8(secret).unwrap()));
+        assert!(
+            !shown.contains(&as_numbers(secret)) && !shown.contains(std::str::from_utf8(secret).unwrap())
+        );
     }
     let mut session = PassiveSession::new();
     for (from, bytes) in &script.0 {

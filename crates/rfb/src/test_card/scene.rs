@@ -191,8 +191,9 @@ fn status(screen: &mut Framebuffer, rect: Rect, state: &State) {
 
 /// The last lines of a text that fit into a panel below its title.
 fn paragraph(screen: &mut Framebuffer, panel: Rect, content: &str, color: u32) {
-    let columns = usize::from(panel.width.saturating_sub(16) / CELL);
-    let rows = usize::from(panel.height.saturating_sub(LINE * 2 + 8) / LINE);
+    let scale = if panel.width >= 320 { 2 } else { 1 };
+    let columns = usize::from(panel.width.saturating_sub(16) / (CELL * scale));
+    let rows = usize::from(panel.height.saturating_sub(LINE * 2 + 8) / (LINE * scale));
     if columns == 0 || rows == 0 {
         return;
     }
@@ -204,9 +205,9 @@ fn paragraph(screen: &mut Framebuffer, panel: Rect, content: &str, color: u32) {
             lines.push(String::new());
         }
     }
-    let top = panel.y + 7 + LINE + 6;
+    let top = panel.y + 7 + LINE + 8;
     for (n, line) in (0..).zip(lines.iter().skip(lines.len().saturating_sub(rows))) {
-        text(screen, panel.x + 8, top + n * LINE, 1, color, line);
+        text(screen, panel.x + 8, top + n * LINE * scale, scale, color, line);
     }
 }
 

@@ -162,6 +162,22 @@ fn capture_of_x11vnc_zrle_at_8_bit() {
     );
 }
 
+#[test]
+fn capture_of_x11vnc_3_3() {
+    check(
+        "../capture/x11vnc-33-none",
+        &expect!["Framebuffer(320x200) 55e06a6aa5736ae6 updates=6 cursor=Cursor(18x18 at 0,0) name=vm:172"],
+    );
+}
+
+#[test]
+fn capture_of_x11vnc_corre() {
+    check(
+        "../capture/x11vnc-37-corre",
+        &expect!["Framebuffer(320x200) dd84ec8c6ac500fb updates=5 cursor=Cursor(18x18 at 0,0) name=vm:172"],
+    );
+}
+
 /// One update with one rectangle.
 fn update(rect: Rect, encoding: i32, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();

@@ -301,6 +301,19 @@ fn output_is_bounded_whatever_is_asked() {
 }
 
 #[test]
+fn every_size_has_a_picture() {
+    for (width, height) in [(0, 0), (64, 64), (64, 4096), (4096, 64), (65_535, 65_535), (97, 301)] {
+        let mut pair = Pair::new(TestCard::new(width, height));
+        pair.pointer(width, height, 1);
+        pair.key(0x61);
+        pair.request(false);
+        pair.assert_same();
+        let screen = pair.card.framebuffer();
+        assert_eq!((screen.width(), screen.height()), (width.clamp(64, 4096), height.clamp(64, 4096)));
+    }
+}
+
+#[test]
 fn a_picture_for_people() {
     let mut pair = Pair::new(TestCard::new(1024, 768));
     pair.encodings(&comfortable(number::TIGHT));

@@ -21,7 +21,6 @@ pub struct AdminSession {
 
 /// Why a link did not sign anybody in.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum LinkError {
     /// Somebody opened it before.
     #[error("the admin link was used already; make a new one with `gatehouse admin link`")]

@@ -69,7 +69,6 @@ pub struct TargetChange {
 
 /// Why a target was not registered or renamed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum AddTargetError {
     /// Another target has this name.
     #[error("a target of this name exists already; choose another name")]
@@ -216,7 +215,7 @@ impl Targets {
 
     /// Changes security settings by what was seen of the target (a pin on first use, a stronger way). Reads and
     /// writes in one step of the one writer, so that two consoles that see a target first do not overwrite each
-    /// other: `edit` gets what is stored now, and its answer is stored if it differs.
+    /// other: `edit` gets what is stored now, and the outcome is stored if it differs.
     ///
     /// # Errors
     /// The database's; `None` when there is no such target.
@@ -268,9 +267,8 @@ async fn edit_security(
     let Some(row) = target::Entity::find_by_id(id.0).lock_exclusive().one(tx).await? else {
         return Ok(None);
     };
-    let mut security: Security =
-        serde_json::from_str(&row.security).map_err(|e| DbErr::Json(e.to_string()))?;
-    let before = security.clone();
+    let before: Security = serde_json::from_str(&row.security).map_err(|e| DbErr::Json(e.to_string()))?;
+    let mut security = before.clone();
     edit(&mut security);
     if security == before {
         return Ok(Some(row.security));

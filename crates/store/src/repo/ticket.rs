@@ -100,7 +100,6 @@ pub struct TakenTicket {
 
 /// Why a ticket was not taken. The three refusals look alike to the taker; they differ for the owner's log.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum TakeError {
     /// Somebody took it before.
     #[error("the ticket was used already; ask for a new one")]
@@ -180,7 +179,6 @@ pub struct Resumed {
 
 /// Why a session was not resumed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ResumeError {
     /// No taken ticket has this token and key.
     #[error("the ticket was used already; ask for a new one")]

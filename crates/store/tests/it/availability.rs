@@ -2,6 +2,7 @@
 
 use crate::house::{new_target, noon, postgres_database, postgres_server};
 use model::Coded;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{DatabaseUrl, Options, Store};
 use testkit::pg;
@@ -79,8 +80,9 @@ async fn silent_wire(target: String, cut: watch::Receiver<bool>) -> u16 {
                 let Ok(mut far) = UnixStream::connect(target).await else { return };
                 if !held {
                     tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => return,
+                        biased;
                         _ = cut.wait_for(|cut| *cut) => {}
+                        _ = copy_bidirectional(&mut near, &mut far) => return,
                     }
                 }
                 std::future::pending::<()>().await;
@@ -94,6 +96,7 @@ async fn silent_wire(target: String, cut: watch::Receiver<bool>) -> u16 {
 async fn a_wire_that_goes_silent_costs_the_wait_and_no_more() {
     let database = postgres_database().await;
     let (cut, is_cut) = watch::channel(false);
+    let cut = Arc::new(cut);
     let (user, rest) = postgres_server().address().split_once('@').unwrap();
     let (directory, number) = rest.rsplit_once(':').unwrap();
     let socket = format!("{}/.s.PGSQL.{number}", directory.replace("%2F", "/"));
@@ -113,15 +116,20 @@ async fn a_wire_that_goes_silent_costs_the_wait_and_no_more() {
     assert_eq!(read.unwrap_err().code(), "store.unavailable");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     cut.send(false).unwrap();
-    // The hung connections are given up, not waited for.
-    let mut back = store.targets().add(new_target("back"), noon()).await;
-    for _ in 0..5 {
-        if back.is_ok() {
-            break;
-        }
-        back = store.targets().add(new_target("back"), noon()).await;
-    }
-    back.unwrap();
+    let target = store.targets().add(new_target("between"), noon()).await.unwrap();
+
+    // The worst moment: inside a transaction, between its reading and its writing.
+    let switch = Arc::clone(&cut);
+    let in_the_middle = move |security: &mut model::target::Security| {
+        switch.send(true).unwrap();
+        security.anonymous_tls = true;
+    };
+    let targets = store.targets();
+    let lost = targets.update_security(target.id, in_the_middle, noon()).await.unwrap_err();
+    assert_eq!(lost.code(), "store.unavailable");
+    cut.send(false).unwrap();
+    // The hung connection was given up, not waited for: the very next call finds a new one.
+    store.targets().add(new_target("back"), noon()).await.unwrap();
     assert!(store.targets().list().await.unwrap().iter().any(|t| t.name == "before"));
 }
 

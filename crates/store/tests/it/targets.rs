@@ -3,6 +3,8 @@
 use crate::house::{new_session, new_target, new_ticket, noon, on_both, stored_noon};
 use model::Coded;
 use model::target::{Address, Identity, Security, Strength};
+use std::sync::Mutex;
+use std::time::Duration;
 use store::{AddTargetError, NewTarget, Sealed, TargetChange, TicketState};
 
 on_both! {
@@ -88,27 +90,40 @@ on_both! {
 
     async fn the_first_pin_stays(house) {
         let target = house.target("desk").await;
-        let neighbor = house.neighbor().await;
-        let pins = (0..10).map(|n| {
-            let targets = if n % 2 == 0 { house.store.targets() } else { neighbor.targets() };
-            tokio::spawn(async move {
-                let pin = move |security: &mut Security| {
-                    if security.identity == Identity::Verify {
-                        security.identity = Identity::Pinned(format!("{n}"));
-                    }
-                };
-                targets.update_security(target.id, pin, noon()).await.unwrap().unwrap().identity
-            })
-        });
-        let mut seen = Vec::new();
-        for pin in pins.collect::<Vec<_>>() {
-            seen.push(pin.await.unwrap());
-        }
+        let (first_is_in, first_was_in) = tokio::sync::oneshot::channel();
+        let (second_is_in, second_was_in) = std::sync::mpsc::channel();
+        let first_is_in = Mutex::new(Some(first_is_in));
+        let second_was_in = Mutex::new(second_was_in);
+        let pin = |security: &mut Security, name: &str| {
+            if security.identity == Identity::Verify {
+                security.identity = Identity::Pinned(name.to_owned());
+            }
+        };
+        // The first console, having read the entry, dawdles; a second one on another node that could read it now would
+        // tell so, and pin what it saw. It must wait instead.
+        let first = move |security: &mut Security| {
+            if let Some(tell) = first_is_in.lock().unwrap().take() {
+                tell.send(()).unwrap();
+            }
+            let _ = second_was_in.lock().unwrap().recv_timeout(Duration::from_millis(500));
+            pin(security, "first")
+        };
+        let second = move |security: &mut Security| {
+            let _ = second_is_in.send(());
+            pin(security, "second")
+        };
+        let (ours, theirs) = (house.store.targets(), house.neighbor().await.targets());
+        let first = tokio::spawn(async move { ours.update_security(target.id, first, noon()).await });
+        first_was_in.await.unwrap();
+        let second = theirs.update_security(target.id, second, noon()).await;
+        let first = first.await;
+        let first = first.unwrap().unwrap().unwrap().identity;
+        let second = second.unwrap().unwrap().identity;
         let stored = house.store.targets().find(target.id).await.unwrap().unwrap().security.identity;
         assert!(matches!(stored, Identity::Pinned(_)));
-        assert!(seen.iter().all(|identity| *identity == stored), "{seen:?}");
-        let none = house.store.targets().update_security(new_target("x").id, |_| {}, noon()).await.unwrap();
-        assert_eq!(none, None);
+        assert_eq!((&first, &second), (&stored, &stored));
+        let none = house.store.targets().update_security(new_target("x").id, |_| {}, noon()).await;
+        assert_eq!(none.unwrap(), None);
     }
 
     async fn removal_takes_tickets_along_and_keeps_sessions(house) {

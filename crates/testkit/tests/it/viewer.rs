@@ -83,7 +83,7 @@ async fn tigervnc_with_a_screen_of_16_bit() {
 #[tokio::test]
 async fn x11vnc_shows_the_same_pixels_in_every_encoding() {
     let x11vnc = X11vnc::start(320, 240, &["-nocursor", "-threads"]).await.unwrap();
-    let root = x11vnc.xvfb().client("xsetroot", "x11-xserver-utils").unwrap();
+    let root = x11vnc.xvfb().unwrap().client("xsetroot", "x11-xserver-utils").unwrap();
     root.args(["-mod", "9", "7", "-fg", "#c04020", "-bg", "#203040"]).run().await.unwrap();
     let connect = || async { TcpStream::connect(x11vnc.address()).await.unwrap() };
     // x11vnc polls its display: the first pictures may still be the black root.

@@ -1,15 +1,11 @@
-/**
- * The console against a running `gatehouse serve` and a real machine (Xvnc with a terminal), read back in the machine.
- *
- * GATEHOUSE_E2E_URL is the server's address, GATEHOUSE_E2E_LINK a fresh admin link of it.
- */
+/** The console against a running `gatehouse serve` and a real machine (Xvnc with a terminal), read back in the machine. */
 import type { BrowserContext, CDPSession, Page } from '@playwright/test';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CSP } from './csp.ts';
 import { Guest } from './guest.ts';
-import { expect, LANGUAGES, prefer, shootSizes, test, type Language } from './page.ts';
+import { expect, expectAccessible, LANGUAGES, prefer, shoot, shootSizes, test, watch, type Language } from './page.ts';
 
 const link = process.env.GATEHOUSE_E2E_LINK;
 const NAMES = {
@@ -18,10 +14,13 @@ const NAMES = {
     keys: 'Keys',
     clipboard: 'Clipboard',
     view: 'View',
+    full: 'Full screen',
+    leave: 'Leave full screen',
     viewOnly: 'View-only',
     keyboard: 'On-screen keyboard',
     send: 'Send to machine',
     type: 'Type as keys',
+    touch: 'Keyboard',
     text: 'Text',
     end: 'End',
   },
@@ -30,10 +29,13 @@ const NAMES = {
     keys: 'مفاتيح خاصة',
     clipboard: 'الحافظة',
     view: 'العرض',
+    full: 'ملء الشاشة',
+    leave: 'الخروج من ملء الشاشة',
     viewOnly: 'للمشاهدة فقط',
     keyboard: 'لوحة مفاتيح على الشاشة',
     send: 'إرسال إلى الجهاز',
     type: 'كتابته كمفاتيح',
+    touch: 'لوحة المفاتيح',
     text: 'النص',
     end: 'إنهاء',
   },
@@ -45,7 +47,9 @@ let door = '';
 
 test.beforeAll(async ({ browser }, info) => {
   if (!process.env.GATEHOUSE_E2E_URL || !link) {
-    throw new Error('set GATEHOUSE_E2E_URL and GATEHOUSE_E2E_LINK (gatehouse admin link) to a running gatehouse serve');
+    throw new Error(
+      'set GATEHOUSE_TEST_BINARY to the program, or GATEHOUSE_E2E_URL and GATEHOUSE_E2E_LINK to a running one',
+    );
   }
   guest = await Guest.start();
   door = `${info.project.outputDir}/door.json`;
@@ -57,7 +61,7 @@ test.beforeAll(async ({ browser }, info) => {
   await mkdir(dirname(door), { recursive: true });
   await context.storageState({ path: door });
   await page.goto(link);
-  await expect(page.getByRole('alert')).toContainText('auth.link_used');
+  await expect(page.getByRole('alert')).toContainText('admin.link_used');
   await context.close();
 });
 
@@ -159,7 +163,6 @@ for (const language of LANGUAGES) {
       await page.getByRole('button', { name: 'Ctrl', exact: true }).click();
       await page.getByRole('button', { name: 'Ctrl', exact: true }).click();
       await page.getByRole('button', { name: names.keyboard, exact: true }).click();
-      await page.keyboard.press('Escape');
       const board = page.getByRole('group', { name: names.keyboard });
       await shootSizes(page, 'console-keyboard', language);
       await page.setViewportSize({ width: 1280, height: 800 });
@@ -174,6 +177,36 @@ for (const language of LANGUAGES) {
       await board.getByRole('button', { name: 'H', exact: true }).click();
       await board.getByRole('button', { name: 'i', exact: true }).click();
       await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('\tسلام\u0003Hi');
+    });
+
+    test('a phone types with its own keyboard and the row of keys above it', async ({ browser, baseURL }) => {
+      const context = await browser.newContext({
+        ...(baseURL ? { baseURL } : {}),
+        viewport: { width: 390, height: 844 },
+        hasTouch: true,
+        isMobile: true,
+      });
+      const page = await context.newPage();
+      const errors = await watch(page);
+      await enter(context, page, language);
+      await open(page, language);
+      const before = await guest.typed();
+      await page.getByRole('button', { name: names.touch, exact: true }).tap();
+      const field = page.getByRole('textbox', { name: names.touch });
+      await expect(field).toBeFocused();
+      // As a phone does it: whole words, and one replaced by a better one.
+      const cdp = await context.newCDPSession(page);
+      await cdp.send('Input.insertText', { text: 'مرحا' });
+      await page.keyboard.press('Backspace');
+      await cdp.send('Input.insertText', { text: 'با' });
+      await page.getByRole('button', { name: 'Esc', exact: true }).tap();
+      await page.getByRole('button', { name: 'Ctrl', exact: true }).tap();
+      await cdp.send('Input.insertText', { text: 'c' });
+      await expect(field).toBeFocused();
+      await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('مرحا\u007fبا\u001b\u0003');
+      await shoot(page, 'console-touch', language, 'light', 390);
+      expect(errors).toEqual([]);
+      await context.close();
     });
 
     test('the clipboard goes both ways', async ({ page }) => {
@@ -220,6 +253,34 @@ for (const language of LANGUAGES) {
       await page.keyboard.type('x');
       // Nothing of the shortcut is left pressed in the machine.
       await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('x');
+    });
+
+    test('full screen hides the bar, and the shortcut brings it back', async ({ page }) => {
+      await open(page, language);
+      await page.getByRole('button', { name: names.view, exact: true }).click();
+      await page.getByRole('button', { name: names.full, exact: true }).click();
+      const bar = page.getByRole('toolbar');
+      await expect(bar).toBeHidden();
+      await expectAccessible(page);
+      await page.keyboard.press('Control+Alt+Shift+KeyB');
+      await expect(bar).toBeVisible();
+      await page.getByRole('button', { name: names.view, exact: true }).click();
+      await page.getByRole('button', { name: names.leave, exact: true }).click();
+      await expect(bar).toBeVisible();
+    });
+
+    test('original size shows the machine pixel by pixel, and the pointer lands where it points', async ({ page }) => {
+      await page.setViewportSize({ width: 1280, height: 900 });
+      await open(page, language);
+      await page.getByRole('button', { name: names.view, exact: true }).click();
+      await page.getByRole('radio', { name: /1:1/ }).check();
+      await page.keyboard.press('Escape');
+      const canvas = page.locator('.live canvas');
+      await expect(canvas).toHaveCSS('width', '1024px');
+      await expect(canvas).toHaveCSS('height', '768px');
+      const box = (await canvas.boundingBox())!;
+      await page.mouse.move(box.x + 300, box.y + 200);
+      await expect.poll(() => guest.pointer()).toBe('300 200');
     });
 
     test('a reload comes back to the same session', async ({ page }) => {

@@ -7,6 +7,7 @@ export const CSP = [
   "font-src 'self'",
   "media-src 'self' blob:",
   "connect-src 'self'",
+  "manifest-src 'self'",
   "worker-src 'self'",
   "base-uri 'none'",
   "form-action 'self'",

@@ -70,6 +70,16 @@ export class Guest {
     });
   }
 
+  /** Where the machine's pointer is: "x y". */
+  async pointer(): Promise<string> {
+    return await new Promise((resolve) => {
+      const env = { ...process.env, DISPLAY: this.display };
+      execFile('xdotool', ['getmouselocation'], { env }, (_error, out) =>
+        resolve(/x:(\d+) y:(\d+)/.exec(out)?.slice(1).join(' ') ?? ''),
+      );
+    });
+  }
+
   /** Copies in the machine. */
   copy(text: string): void {
     const child = spawn('xclip', ['-selection', 'clipboard', '-i'], {

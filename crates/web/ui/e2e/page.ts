@@ -16,9 +16,12 @@ export const SIZES = [
   { width: 1280, height: 800 },
 ] as const;
 
+/** Where Vite's preview serves the pages when there is no server. */
+export const PREVIEW = 'http://127.0.0.1:4173';
+
 const here = dirname(fileURLToPath(import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const screens = process.env.GATEHOUSE_E2E_SCREENS ?? resolve(here, '../../../../target/screens');
+const screens = process.env.GATEHOUSE_SCREENS ?? resolve(here, '../../../../target/screens');
 
 /** What the browser itself writes when a connection is refused that a test wants refused. */
 const EXPECTED_NOISE = /Failed to load resource|WebSocket connection to .* failed/;
@@ -28,25 +31,36 @@ interface Watched {
   allowNetworkErrors: () => void;
 }
 
+/** Collects what goes wrong on a page from now on. */
+export async function watch(page: Page, allowed: () => boolean = () => false): Promise<string[]> {
+  const errors: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() !== 'error' && message.type() !== 'warning') return;
+    if (allowed() && EXPECTED_NOISE.test(message.text())) return;
+    errors.push(message.text());
+  });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+    });
+  });
+  return errors;
+}
+
 export const test = base.extend<{ watched: Watched }>({
-  // prettier-ignore
-  watched: [async ({ page }, use) => {
-    const errors: string[] = [];
-    let allow = false;
-    page.on('console', (message) => {
-      if (message.type() !== 'error' && message.type() !== 'warning') return;
-      if (allow && EXPECTED_NOISE.test(message.text())) return;
-      errors.push(message.text());
-    });
-    page.on('pageerror', (error) => errors.push(String(error)));
-    await page.addInitScript(() => {
-      document.addEventListener('securitypolicyviolation', (event) => {
-        console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
-      });
-    });
-    await use({ allowNetworkErrors: () => (allow = true) });
-    expect(errors, 'console errors and policy violations').toEqual([]);
-  }, { auto: true }],
+  // Read here, since the server's address is known only after the configuration.
+  // eslint-disable-next-line no-empty-pattern
+  baseURL: async ({}, use) => use(process.env.GATEHOUSE_E2E_URL ?? PREVIEW),
+  watched: [
+    async ({ page }, use) => {
+      let allow = false;
+      const errors = await watch(page, () => allow);
+      await use({ allowNetworkErrors: () => (allow = true) });
+      expect(errors, 'console errors and policy violations').toEqual([]);
+    },
+    { auto: true },
+  ],
 });
 
 export { expect };
@@ -62,7 +76,22 @@ export async function prefer(page: Page, language: Language, theme: Theme): Prom
   );
 }
 
+/** Colors are judged when they stand still: a theme that just changed fades for a moment. */
+async function settle(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const frame = () => new Promise((next) => requestAnimationFrame(next));
+    await frame();
+    await frame();
+    const ends = document
+      .getAnimations()
+      .filter((a) => a.effect?.getComputedTiming().iterations !== Infinity)
+      .map((a) => a.finished.catch(() => undefined));
+    await Promise.all(ends);
+  });
+}
+
 export async function expectAccessible(page: Page): Promise<void> {
+  await settle(page);
   // Evaluated by the debugger, so the page's own policy is not loosened for it.
   await page.evaluate(`${axe};0`);
   const findings = await page.evaluate(async () => {

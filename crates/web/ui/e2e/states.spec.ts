@@ -21,7 +21,7 @@ const TARGETS = [
     number: 101,
     name: 'Lab desktop',
     address: '192.0.2.10:5901',
-    kind: 'vnc',
+    kind: 'tcp',
     security: { floor: 'open', seen: 'encrypted_verified' },
     active_sessions: 2,
   },
@@ -30,7 +30,7 @@ const TARGETS = [
     number: 102,
     name: 'جهاز المكتبة',
     address: '[2001:db8::7]:5900',
-    kind: 'vnc',
+    kind: 'tcp',
     security: { floor: 'open', seen: 'authenticated' },
     active_sessions: 0,
   },
@@ -39,7 +39,7 @@ const TARGETS = [
     number: 103,
     name: 'Build server with a rather long name in the second rack',
     address: 'build-02.example.net:5902',
-    kind: 'vnc',
+    kind: 'tcp',
     security: { floor: 'open', seen: 'open' },
     active_sessions: 0,
   },
@@ -50,24 +50,27 @@ const SESSIONS = [
     id: 's1',
     target_name: 'Lab desktop',
     subject: 'admin',
-    viewer: '198.51.100.23',
-    started_at: now(),
-    state: 'active',
+    client_ip: '198.51.100.23',
+    start_time: now(),
+    stage: 'live',
+    frozen: false,
+    view_only: false,
   },
   {
     id: 's2',
     target_name: 'Lab desktop',
     subject: 'سارة',
-    viewer: '198.51.100.24',
-    started_at: now(),
-    state: 'frozen',
+    client_ip: '198.51.100.24',
+    start_time: now(),
+    stage: 'live',
+    frozen: true,
     view_only: true,
   },
 ];
 
 async function list(page: Page, targets: (route: Route) => Promise<void>, sessions: unknown[] = []) {
   await page.route('**/api/targets', targets);
-  await page.route('**/api/sessions', (route) => route.fulfill(good({ sessions })));
+  await page.route(/\/api\/sessions\?/, (route) => route.fulfill(good({ sessions })));
 }
 
 function info(page: Page, body: object = {}) {
@@ -119,9 +122,9 @@ for (const language of LANGUAGES) {
     });
 
     for (const [state, code, status] of [
-      ['used', 'auth.link_used', 410],
-      ['expired', 'auth.link_expired', 410],
-      ['unknown', 'auth.link_unknown', 404],
+      ['used', 'admin.link_used', 410],
+      ['expired', 'admin.link_expired', 410],
+      ['unknown', 'admin.link_unknown', 404],
     ] as const) {
       test(`log in: ${state}`, async ({ page, watched }) => {
         watched.allowNetworkErrors();
@@ -212,9 +215,9 @@ for (const language of LANGUAGES) {
 
     test('list: the server failed', async ({ page, watched }) => {
       watched.allowNetworkErrors();
-      await list(page, (route) => route.fulfill(problem(503, 'server.database')));
+      await list(page, (route) => route.fulfill(problem(503, 'store.unavailable')));
       await page.goto('/');
-      await expect(page.getByRole('alert')).toContainText('server.database');
+      await expect(page.getByRole('alert')).toContainText('store.unavailable');
       await shootSizes(page, 'targets-error', language);
     });
 
@@ -262,6 +265,18 @@ for (const language of LANGUAGES) {
       await panels(page, language);
     });
 
+    test('console: slow, and a time that runs out', async ({ page }) => {
+      await page.route('**/api/console/*/info', async (route) => {
+        // The answer is what is slow here, not the test: half a second is what makes the state.
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        await route.fulfill(good({ target_name: 'Lab desktop', view_only: true, state: 'active', time_left_s: 45 }));
+      });
+      await socket(page, grayScreen);
+      await page.goto(`/console/${TOKEN}`);
+      await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'slow');
+      await shootSizes(page, 'console-slow', language);
+    });
+
     test('console: reconnecting keeps the last picture, then tells why it gave up', async ({ page }) => {
       await info(page);
       const sockets: WebSocketRoute[] = [];
@@ -306,6 +321,8 @@ for (const language of LANGUAGES) {
         'target.tls_mismatch',
       ],
       ['failed', { code: 1011, reason: '' }, 'server.internal'],
+      ['misbehaved', { code: 4007, reason: 'rfb.unknown_message' }, 'rfb.unknown_message'],
+      ['used', { code: 4100, reason: '{"code":"ticket.used"}' }, 'ticket.used'],
     ] as const) {
       test(`console: ended, ${state}`, async ({ page }) => {
         await info(page);

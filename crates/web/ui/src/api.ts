@@ -28,6 +28,30 @@ export interface Session {
   state?: string;
 }
 
+/** A session as the server names its fields. */
+interface SessionRow {
+  id: string;
+  target_name: string;
+  subject: string;
+  client_ip: string;
+  start_time: string;
+  view_only: boolean;
+  frozen: boolean;
+  stage: string | null;
+}
+
+function shown(row: SessionRow): Session {
+  return {
+    id: row.id,
+    target_name: row.target_name,
+    subject: row.subject,
+    viewer: row.client_ip,
+    started_at: row.start_time,
+    view_only: row.view_only,
+    state: row.frozen ? 'frozen' : (row.stage ?? 'active'),
+  };
+}
+
 export interface ConsoleTicket {
   token: string;
   websocket_path: string;
@@ -40,9 +64,8 @@ export interface ConsoleInfo {
   view_only: boolean;
   expires_at?: string;
   language?: string;
-  state?: 'waiting' | 'active' | 'frozen' | 'ended';
+  state?: 'waiting' | 'active' | 'frozen' | 'awaiting_resume' | 'ended';
   time_left_s?: number | null;
-  end_reason?: string;
 }
 
 export interface TestReport {
@@ -54,6 +77,7 @@ export interface TestReport {
   width?: number;
   height?: number;
   peer_identity?: string | null;
+  pinned?: boolean;
 }
 
 export interface NewTarget {
@@ -97,9 +121,9 @@ function parse(text: string): unknown {
 
 /** A refusal's code from `application/problem+json`, or one that says what its status means. */
 function refusal(status: number, answer: unknown): FailureError {
-  const problem = (answer ?? {}) as { code?: unknown; detail?: unknown };
-  const detail = typeof problem.detail === 'string' ? problem.detail : undefined;
-  if (isCode(problem.code)) return new FailureError({ code: problem.code, detail }, status);
+  const problem = (answer ?? {}) as { code?: unknown };
+  // Its `detail` is an English sentence for programs' logs; people are told by the catalogue.
+  if (isCode(problem.code)) return new FailureError({ code: problem.code }, status);
   if (status === 401) return new FailureError({ code: 'auth.required' }, status);
   if (status === 404) return new FailureError({ code: 'interface.not_found' }, status);
   return new FailureError({ code: 'interface.unknown', detail: `HTTP ${status}` }, status);
@@ -110,7 +134,8 @@ export const api = {
   targets: async () => (await call<{ targets: Target[] }>('GET', '/api/targets')).targets,
   addTarget: (target: NewTarget) => call<Target>('POST', '/api/targets', target),
   testTarget: (id: string) => call<TestReport>('POST', `/api/targets/${encodeURIComponent(id)}/test`, {}),
-  sessions: async () => (await call<{ sessions: Session[] }>('GET', '/api/sessions')).sessions,
+  sessions: async () =>
+    (await call<{ sessions: SessionRow[] }>('GET', '/api/sessions?status=active')).sessions.map(shown),
   endSession: (id: string) => call<void>('POST', `/api/sessions/${encodeURIComponent(id)}/kill`, {}),
   requestConsole: (id: string) =>
     call<ConsoleTicket>('POST', `/api/vm/${encodeURIComponent(id)}/console/request`, {

@@ -5,6 +5,8 @@
  */
 export interface Failure {
   code: string;
+  /** What the code is a case of, for codes that no catalogue names. */
+  kind?: string | undefined;
   /** Data such as a fingerprint or an address; shown as code, never as a sentence. */
   detail?: string | undefined;
 }
@@ -23,6 +25,13 @@ export const OWN_CODES = [
 /** `target.wrong_password` to `failure-target-wrong-password`. */
 export function messageId(code: string): string {
   return `failure-${code.replaceAll('.', '-').replaceAll('_', '-')}`;
+}
+
+/** The message that tells a failure: of its own code, of what it is a case of, of its area, or of anything unknown. */
+export function tellingId(failure: Failure, has: (id: string) => boolean): string {
+  const area = failure.code.split('.')[0] ?? '';
+  const ids = [failure.code, failure.kind, area].filter((code) => code !== undefined).map(messageId);
+  return ids.find(has) ?? messageId('interface.unknown');
 }
 
 /** Whether a text has the form of a code. */

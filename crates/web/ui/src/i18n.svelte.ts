@@ -115,7 +115,7 @@ class Locale {
     return new Intl.DateTimeFormat(this.tag, { dateStyle: 'medium', timeStyle: 'medium' }).format(date);
   }
 
-  /** "14 min" or "45 sec". */
+  /** "14 min" or "45 sec"; Arabic abbreviations of units are single letters, so there the words are whole. */
   duration(seconds: number): string {
     const [value, unit] =
       seconds < 60
@@ -123,7 +123,7 @@ class Locale {
         : seconds < 5400
           ? ([Math.floor(seconds / 60), 'minute'] as const)
           : ([Math.round(seconds / 3600), 'hour'] as const);
-    return this.number(value, { style: 'unit', unit, unitDisplay: 'short' });
+    return this.number(value, { style: 'unit', unit, unitDisplay: this.language === 'ar' ? 'long' : 'short' });
   }
 }
 

@@ -39,7 +39,14 @@ impl Sink for Lines<'_> {
 
 impl Shell {
     pub(crate) fn new(observer: Observer) -> Shell {
-        Shell { observer, held: Default::default(), out: Default::default(), sent: Vec::new(), events: Default::default(), faults: [None; 2] }
+        Shell {
+            observer,
+            held: Default::default(),
+            out: Default::default(),
+            sent: Vec::new(),
+            events: Default::default(),
+            faults: [None; 2],
+        }
     }
 
     /// Bytes arrive from one side.

@@ -8,9 +8,14 @@ describe('a close frame', () => {
   });
 
   it('is read by its reason first: a code, or a code with a detail', () => {
-    expect(readClose(4008, 'target.wrong_password')).toEqual({ code: 'target.wrong_password' });
+    expect(readClose(4008, 'target.wrong_password')).toEqual({
+      code: 'target.wrong_password',
+      kind: 'session.target_refused',
+    });
+    expect(readClose(4100, '{"code":"ticket.used"}')).toEqual({ code: 'ticket.used' });
     expect(readClose(4008, '{"code":"target.tls_mismatch","detail":"9b:1c"}')).toEqual({
       code: 'target.tls_mismatch',
+      kind: 'session.target_refused',
       detail: '9b:1c',
     });
     expect(readClose(4003, '{"code":"session.killed"}').code).toBe('session.killed');
@@ -30,7 +35,7 @@ describe('a close frame', () => {
   it('of the protocol itself is told too', () => {
     expect(readClose(1011, '').code).toBe('server.internal');
     expect(readClose(1012, '').code).toBe('session.draining');
-    expect(readClose(1013, '').code).toBe('server.busy');
+    expect(readClose(1013, '').code).toBe('door.full');
     expect(readClose(1002, '')).toEqual({ code: 'interface.unknown', detail: 'WebSocket 1002' });
   });
 });
@@ -44,13 +49,19 @@ describe('trying again', () => {
       'session.draining',
       'session.node_lost',
     ]) {
-      expect(retryOf(code)).toBe('again');
+      expect(retryOf({ code })).toBe('again');
     }
   });
 
+  it('goes by what an exact code is a case of', () => {
+    expect(retryOf(readClose(4000, 'session.stalled'))).toBe('again');
+    expect(retryOf(readClose(4003, 'door.full'))).toBe('over');
+    expect(retryOf(readClose(4007, 'rfb.unknown_message'))).toBe('ask');
+  });
+
   it('never repeats a wrong password by itself', () => {
-    expect(retryOf('target.wrong_password')).toBe('ask');
-    expect(retryOf('target.too_many_failures')).toBe('ask');
+    expect(retryOf({ code: 'target.wrong_password' })).toBe('ask');
+    expect(retryOf({ code: 'target.too_many_failures' })).toBe('ask');
   });
 
   it('is not offered where the right is gone', () => {
@@ -62,7 +73,7 @@ describe('trying again', () => {
       'ticket.expired',
       'ticket.unknown',
     ]) {
-      expect(retryOf(code)).toBe('over');
+      expect(retryOf({ code })).toBe('over');
     }
   });
 });

@@ -36,12 +36,15 @@ const OVER = new Set([
   'ticket.used',
   'ticket.expired',
   'ticket.unknown',
+  'ticket.session_over',
+  'door.ticket_spent',
 ]);
 
 /** Wrong passwords are counted by targets: trying again by itself would lock people out. */
-export function retryOf(code: string): Retry {
-  if (AGAIN.has(code)) return 'again';
-  if (OVER.has(code)) return 'over';
+export function retryOf({ code, kind }: Failure): Retry {
+  const any = (codes: Set<string>) => codes.has(code) || (kind !== undefined && codes.has(kind));
+  if (any(OVER)) return 'over';
+  if (any(AGAIN)) return 'again';
   return 'ask';
 }
 
@@ -49,11 +52,11 @@ export function retryOf(code: string): Retry {
 export function readClose(closeCode: number, reason: string): Failure {
   const said = readReason(reason);
   const known = END_REASONS[closeCode];
-  if (said) return said;
+  if (said) return known === undefined || known === said.code ? said : { ...said, kind: known };
   if (known) return { code: known };
   if (closeCode === 1011) return { code: 'server.internal' };
   if (closeCode === 1012 || closeCode === 1001) return { code: 'session.draining' };
-  if (closeCode === 1013) return { code: 'server.busy' };
+  if (closeCode === 1013) return { code: 'door.full' };
   // 1006: the connection broke without a word. 1005: it closed without one.
   if (closeCode === 1005 || closeCode === 1006) return { code: 'interface.lost' };
   return { code: 'interface.unknown', detail: `WebSocket ${closeCode}` };

@@ -21,7 +21,7 @@ export class Held {
   toggle(modifier: Modifier): void {
     const [keysym, code] = SPECIAL[modifier];
     this.down[modifier] = !this.down[modifier];
-    this.screen()?.sendKey(keysym, code, this.down[modifier]);
+    this.screen()?.press(keysym, code, this.down[modifier]);
   }
 
   release(): void {
@@ -29,7 +29,7 @@ export class Held {
   }
 
   press([keysym, code]: readonly [number, string]): void {
-    this.screen()?.sendKey(keysym, code);
+    this.screen()?.press(keysym, code);
   }
 
   text(text: string): void {
@@ -41,7 +41,7 @@ export class Held {
     const shortcut = this.down.control || this.down.alt || this.down.super;
     const us = US[key.code];
     const text = shortcut && us ? us[this.down.shift ? 1 : 0] : this.down.shift ? key.shifted : key.plain;
-    if ([...text].length === 1) this.screen()?.sendCharacter(text, key.code);
+    if ([...text].length === 1) this.screen()?.pressCharacter(text, key.code);
     else this.screen()?.type(text);
   }
 }

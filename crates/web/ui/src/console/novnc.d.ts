@@ -24,6 +24,8 @@ declare module '@novnc/novnc' {
     blur(): void;
     clipboardPasteFrom(text: string): void;
     protected _canvas: HTMLCanvasElement;
+    /** Draws the pointer on touch screens, on a canvas of its own at the end of the page. */
+    protected _cursor: { _canvas: HTMLCanvasElement };
     protected _keyboard: { _allKeysUp(): void };
     protected _clipboardServerCapabilitiesFormats: Record<number, boolean>;
     protected _framebufferUpdate(): boolean;

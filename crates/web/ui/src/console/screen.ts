@@ -12,6 +12,9 @@ initLogging('none');
 
 const TEXT_FORMAT = 1;
 
+/** Faster than any hand, slow enough for a machine's firmware. */
+const PACE_MS = 10;
+
 export class Screen extends RFB {
   /** Called after each whole framebuffer update. */
   onframe: () => void = () => {};
@@ -20,6 +23,11 @@ export class Screen extends RFB {
     const whole = super._framebufferUpdate();
     if (whole) this.onframe();
     return whole;
+  }
+
+  /** Keeps the drawn pointer from those who read the page instead of seeing it. */
+  hideCursorFromReaders(): void {
+    this._cursor._canvas.setAttribute('aria-hidden', 'true');
   }
 
   get canvas(): HTMLCanvasElement {
@@ -45,14 +53,35 @@ export class Screen extends RFB {
     this._keyboard._allKeysUp();
   }
 
-  /** Types a text as key presses, for targets without a shared clipboard. */
-  type(text: string): void {
-    for (const character of text.replaceAll('\r\n', '\n')) this.sendCharacter(character, null);
+  /**
+   * A key from the page, not from a keyboard: pressed and released, or one of the two. They go out in their order, one
+   * at a time: firmware, installers and servers that must first make room for a letter in their key map drop what
+   * comes in one burst.
+   */
+  press(keysym: number, code: string | null, down?: boolean): void {
+    this.waiting.push([keysym, code, down]);
+    if (this.pace === undefined) this.pressNext();
   }
 
-  /** Presses and releases the key of one character; `code` names the physical key, for targets that go by it. */
-  sendCharacter(character: string, code: string | null): void {
-    this.sendKey(keysymOf(character), code);
+  /** One character; `code` names its physical key, for targets that go by it. */
+  pressCharacter(character: string, code: string | null): void {
+    this.press(keysymOf(character), code);
+  }
+
+  /** Types a text as key presses, for targets without a shared clipboard. */
+  type(text: string): void {
+    for (const character of text.replaceAll('\r\n', '\n')) this.pressCharacter(character, null);
+  }
+
+  private readonly waiting: [number, string | null, boolean | undefined][] = [];
+  private pace: ReturnType<typeof setTimeout> | undefined;
+
+  private pressNext(): void {
+    const next = this.waiting.shift();
+    this.pace = undefined;
+    if (next === undefined) return;
+    this.sendKey(...next);
+    this.pace = setTimeout(() => this.pressNext(), PACE_MS);
   }
 }
 

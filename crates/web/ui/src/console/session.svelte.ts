@@ -152,13 +152,17 @@ export class ConsoleSession {
     if (this.closed) return;
     let opened = false;
     let told = false;
+    let gaveUp = false;
     const socket = new WebSocket(websocketUrl(this.token, location), ['binary', `resume.${this.key}`]);
     socket.addEventListener('open', () => (opened = true));
     socket.addEventListener('close', (event) => {
       if (told || this.socket !== socket) return;
       told = true;
       this.keepPicture();
-      void this.handleClose(readClose(event.code, event.reason), opened);
+      const said = readClose(event.code, event.reason);
+      // Where the viewer gave up first and the server has no other reason, the viewer's is it.
+      const silent = said.code === 'interface.lost' || said.code === 'session.viewer_left';
+      void this.handleClose(gaveUp && silent ? { code: 'interface.unreadable_picture' } : said, opened);
     });
     // After the listeners above: what the server says of the end is read before the viewer tears itself down.
     const channel = new Channel(socket);
@@ -182,17 +186,17 @@ export class ConsoleSession {
     screen.background = 'transparent';
     screen.qualityLevel = this.quality;
     this.prepareCanvas(screen);
+    screen.hideCursorFromReaders();
     screen.addEventListener('connect', () => {
       this.applyView();
       screen.focus({ preventScroll: true });
     });
     screen.addEventListener('disconnect', () => {
-      // The server's close frame is told above; without one the viewer itself gave up.
       if (told || this.socket !== socket) return;
-      told = true;
+      // A refusal is said by RFB first and by the close frame behind it, which says more: that one is waited for.
+      gaveUp = true;
       this.keepPicture();
       socket.close();
-      void this.handleClose({ code: 'interface.unreadable_picture' }, opened);
     });
     screen.addEventListener('clippingviewport', () => (this.clipping = screen.clippingViewport));
     screen.addEventListener('clipboard', (event) => {
@@ -229,11 +233,12 @@ export class ConsoleSession {
   private keepPicture(): void {
     const canvas = this.screen?.canvas;
     if (!canvas || !this.painted || canvas.width === 0 || this.phase !== 'connected') return;
-    canvas.removeAttribute('role');
-    canvas.removeAttribute('aria-labelledby');
-    canvas.removeAttribute('aria-describedby');
-    canvas.tabIndex = -1;
-    this.past.replaceChildren(canvas);
+    // A copy: the viewer's own canvas still obeys the viewer, which shrinks it to nothing when it lets go of the page.
+    const copy = document.createElement('canvas');
+    copy.width = canvas.width;
+    copy.height = canvas.height;
+    copy.getContext('2d')?.drawImage(canvas, 0, 0);
+    this.past.replaceChildren(copy);
   }
 
   private async handleClose(failure: Failure, opened: boolean): Promise<void> {
@@ -243,7 +248,7 @@ export class ConsoleSession {
     let told = failure;
     // A refused upgrade has no close frame: the reason is asked for.
     if (!opened && failure.code === 'interface.lost') told = await this.askWhy(failure);
-    const retry = retryOf(told.code);
+    const retry = retryOf(told);
     // Once a session ran, a target that cannot be reached may be one that starts again.
     const patient = this.painted && (told.code === 'target.unreachable' || told.code === 'target.timeout');
     if ((retry === 'again' || patient) && this.attempt < BACK_OFF.length) {
@@ -271,7 +276,7 @@ export class ConsoleSession {
   private async askWhy(fallback: Failure): Promise<Failure> {
     try {
       const info = await api.consoleInfo(this.token);
-      if (info.state === 'ended') return { code: info.end_reason ?? 'ticket.used' };
+      if (info.state === 'ended') return { code: 'ticket.session_over' };
       return fallback;
     } catch (thrown) {
       const failure = asFailure(thrown);

@@ -1,40 +1,65 @@
 //! `vnc://[user[:password]@]host[:port]`, `vnc+unix:///path` and `testcard:` as people type them.
 
-use anyhow::{Context, Result, bail};
-use model::Secret;
-use model::target::Address;
+use crate::target::Address;
+use crate::{Coded, Secret};
 
 /// VNC's first port; numbers under 100 after the colon are displays, as viewers have it.
 const BASE_PORT: u16 = 5900;
 
 /// A target as typed.
 #[derive(Debug)]
-pub(crate) struct VncUrl {
-    pub(crate) address: Address,
-    pub(crate) username: Option<String>,
-    pub(crate) password: Option<Secret>,
+pub struct VncUrl {
+    /// Where it listens.
+    pub address: Address,
+    /// Before the `@`.
+    pub username: Option<String>,
+    /// After the user's colon; others on the machine may have seen it typed.
+    pub password: Option<Secret>,
+}
+
+/// What is wrong with an address, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VncUrlError(&'static str);
+
+impl std::fmt::Display for VncUrlError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for VncUrlError {}
+
+impl Coded for VncUrlError {
+    fn code(&self) -> &'static str {
+        "target.address"
+    }
 }
 
 /// Parses it, or says what is wrong.
-pub(crate) fn parse(text: &str) -> Result<VncUrl> {
+pub fn parse(text: &str) -> Result<VncUrl, VncUrlError> {
     if text == "testcard:" || text == "testcard" {
         return Ok(VncUrl { address: Address::TestCard, username: None, password: None });
     }
     if let Some(path) = text.strip_prefix("vnc+unix://") {
         if !path.starts_with('/') {
-            bail!("vnc+unix:// wants an absolute path, as in vnc+unix:///run/vm7.sock");
+            return Err(VncUrlError("vnc+unix:// wants an absolute path, as in vnc+unix:///run/vm7.sock"));
         }
-        return Ok(VncUrl { address: Address::Unix { path: path.to_owned() }, username: None, password: None });
+        return Ok(VncUrl {
+            address: Address::Unix { path: path.to_owned() },
+            username: None,
+            password: None,
+        });
     }
     let Some(rest) = text.strip_prefix("vnc://") else {
-        bail!("write the address as vnc://host:5901 (or vnc+unix:///path)");
+        return Err(VncUrlError("write the address as vnc://host:5901 (or vnc+unix:///path)"));
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (user, place) = match rest.rsplit_once('@') {
         Some((user, place)) => (Some(user), place),
         None => (None, rest),
     };
-    let (username, password) = match user.map(|u| u.split_once(':').map_or((u, None), |(u, p)| (u, Some(p)))) {
+    let (username, password) = match user.map(|u| u.split_once(':').map_or((u, None), |(u, p)| (u, Some(p))))
+    {
         Some((name, password)) => (decode(name)?, password.map(decode).transpose()?),
         None => (String::new(), None),
     };
@@ -46,25 +71,28 @@ pub(crate) fn parse(text: &str) -> Result<VncUrl> {
 }
 
 /// `host`, `host:port`, `host:display`, `[v6]:port`.
-fn place_of(place: &str) -> Result<Address> {
+fn place_of(place: &str) -> Result<Address, VncUrlError> {
     let (host, port) = if let Some(rest) = place.strip_prefix('[') {
-        let (host, after) = rest.split_once(']').context("an IPv6 address ends with ]")?;
+        let (host, after) = rest.split_once(']').ok_or(VncUrlError("an IPv6 address ends with ]"))?;
         (host, after.strip_prefix(':'))
     } else {
         match place.split_once(':') {
-            Some((_, port)) if port.contains(':') => bail!("put an IPv6 address in brackets: vnc://[::1]:5900"),
+            Some((_, port)) if port.contains(':') => {
+                return Err(VncUrlError("put an IPv6 address in brackets: vnc://[::1]:5900"));
+            }
             Some((host, port)) => (host, Some(port)),
             None => (place, None),
         }
     };
     let is_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
     if host.is_empty() || !host.chars().all(is_host) {
-        bail!("{host:?} is not a host name or address");
+        return Err(VncUrlError("the part after vnc:// is not a host name or address"));
     }
     let port = match port {
         None => BASE_PORT,
         Some(text) => {
-            let number: u16 = text.parse().with_context(|| format!("{text:?} is not a port"))?;
+            let number: u16 =
+                text.parse().map_err(|_| VncUrlError("the part after the colon is not a port"))?;
             if number < 100 { BASE_PORT + number } else { number }
         }
     };
@@ -72,7 +100,8 @@ fn place_of(place: &str) -> Result<Address> {
 }
 
 /// Percent decoding.
-fn decode(text: &str) -> Result<String> {
+fn decode(text: &str) -> Result<String, VncUrlError> {
+    const DIGITS: VncUrlError = VncUrlError("a % in a URL wants two hexadecimal digits after it");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -81,12 +110,12 @@ fn decode(text: &str) -> Result<String> {
             rest = tail;
             continue;
         }
-        let (digits, tail) = tail.split_at_checked(2).context("a % in a URL wants two digits after it")?;
-        let digits = std::str::from_utf8(digits)?;
-        bytes.push(u8::from_str_radix(digits, 16).context("a % in a URL wants two hexadecimal digits after it")?);
+        let (digits, tail) = tail.split_at_checked(2).ok_or(DIGITS)?;
+        let digits = std::str::from_utf8(digits).map_err(|_| DIGITS)?;
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| DIGITS)?);
         rest = tail;
     }
-    Ok(String::from_utf8(bytes)?)
+    String::from_utf8(bytes).map_err(|_| VncUrlError("the user name or password is not UTF-8"))
 }
 
 #[cfg(test)]
@@ -126,7 +155,7 @@ mod tests {
             ("vnc+unix://relative", "absolute"),
             ("vnc://a%zz@host", "hexadecimal"),
         ] {
-            let error = format!("{:#}", parse(text).unwrap_err());
+            let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
         }
     }

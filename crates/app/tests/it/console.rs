@@ -1,0 +1,169 @@
+//! Consoles through the whole program: browser's way and native way, live control, reconnects.
+
+use crate::house::House;
+use anyhow::Result;
+use testkit::vnc::{Viewer, ViewerOptions};
+use testkit::wait;
+use testkit::xvnc::{Xvnc, XvncOptions};
+
+fn with_password() -> XvncOptions {
+    XvncOptions {
+        security_types: "VncAuth".into(),
+        password: Some("secret12".into()),
+        ..XvncOptions::default()
+    }
+}
+
+async fn sessions(house: &House, status: &str) -> Result<Vec<serde_json::Value>> {
+    let answer = house.ask("GET", &format!("/api/sessions?status={status}"), "").await?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    Ok(answer.json()["sessions"].as_array().cloned().unwrap_or_default())
+}
+
+async fn one_session(house: &House, status: &str) -> Result<serde_json::Value> {
+    wait::until("a session in the list", wait::LIMIT, async || {
+        sessions(house, status).await.ok()?.into_iter().next()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_server_with_a_password_that_the_viewer_never_gets() -> Result<()> {
+    let xvnc = Xvnc::start(with_password()).await?;
+    xvnc.solid("#336699").await?;
+    let house = House::start().await?;
+    let number = house.add_target("x", &format!("vnc://{}", xvnc.address()), Some("secret12")).await?;
+    let report = house.ask("POST", &format!("/api/targets/{number}/test"), "").await?;
+    assert_eq!(report.json()["security_type"], "VncAuth", "{report:?}");
+    let token = house.ticket(number, "{}").await?;
+    let (stream, closing) = house.console(&token, "").await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for("the server's color", |screen| screen.pixel(40, 40) == Some(0x0033_6699)).await?;
+    let live = one_session(&house, "active").await?;
+    assert_eq!(live["target_name"], "x");
+    let id = live["id"].as_str().unwrap_or_default().to_owned();
+    let killed = house.ask("POST", &format!("/api/sessions/{id}/kill"), "").await?;
+    assert_eq!(killed.status, 204, "{killed:?}");
+    let (code, reason) = closing.await?.expect("a close frame");
+    assert_eq!(code, 4003);
+    assert!(reason.contains("session.killed"), "{reason}");
+    let ended = one_session(&house, "terminated").await?;
+    assert_eq!(ended["end_reason"], "session.killed");
+    assert!(ended["counters"]["rectangles"].as_u64() > Some(0), "{ended}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_at_the_target_is_said_with_its_code() -> Result<()> {
+    let xvnc = Xvnc::start(with_password()).await?;
+    let house = House::start().await?;
+    let number = house.add_target("x", &format!("vnc://{}", xvnc.address()), Some("wrong")).await?;
+    let report = house.ask("POST", &format!("/api/targets/{number}/test"), "").await?;
+    assert_eq!((report.status, report.code().as_str()), (502, "target.wrong_password"));
+    let token = house.ticket(number, "{}").await?;
+    let (stream, closing) = house.console(&token, "binary").await?;
+    assert!(Viewer::connect(stream, ViewerOptions::default()).await.is_err());
+    if let Some((code, reason)) = closing.await? {
+        assert_eq!(code, 4008);
+        assert!(reason.contains("target.wrong_password"), "{reason}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_viewer_comes_back_with_its_key_and_nobody_else_does() -> Result<()> {
+    let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
+    let token = house.ticket(1, r#"{"protocol":"auto","expires_minutes":5}"#).await?;
+    let mine = "binary, resume.k5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let (stream, _closing) = house.console(&token, mine).await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
+    let first = one_session(&house, "active").await?;
+    drop(viewer);
+    let (stream, closing) = house.console(&token, "binary, resume.other").await?;
+    drop(stream);
+    drop(closing);
+    let (stream, closing) = house.console(&token, mine).await?;
+    let mut viewer = match Viewer::connect(stream, ViewerOptions::default()).await {
+        Ok(viewer) => viewer,
+        Err(error) => panic!("not resumed: {error:#} {:?}", closing.await),
+    };
+    viewer.wait_for_updates(1).await?;
+    let second = one_session(&house, "active").await?;
+    assert_eq!(first["id"], second["id"]);
+    let info = house.ask("GET", &format!("/api/console/{token}/info"), "").await?;
+    assert_eq!(info.json()["state"], "active", "{info:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_and_thawed_sessions_are_shown_and_told() -> Result<()> {
+    let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
+    let token = house.ticket(1, r#"{"view_only":false}"#).await?;
+    let (stream, _closing) = house.console(&token, "").await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
+    let id = one_session(&house, "active").await?["id"].as_str().unwrap_or_default().to_owned();
+    for (verb, state) in [("freeze", "frozen"), ("thaw", "active")] {
+        let done = house.ask("POST", &format!("/api/sessions/{id}/{verb}"), "").await?;
+        assert_eq!(done.status, 204, "{done:?}");
+        let info = house.ask("GET", &format!("/api/console/{token}/info"), "").await?;
+        assert_eq!(info.json()["state"], state, "{info:?}");
+    }
+    let policy = r#"{"view_only":true,"max_duration":600}"#;
+    assert_eq!(house.ask("POST", &format!("/api/sessions/{id}/policy"), policy).await?.status, 204);
+    let info = house.ask("GET", &format!("/api/console/{token}/info"), "").await?.json();
+    assert_eq!(info["view_only"], true);
+    assert!(info["time_left_s"].as_u64().is_some_and(|s| s <= 600), "{info}");
+    let one = house.ask("GET", &format!("/api/sessions/{id}"), "").await?.json();
+    assert_eq!(one["view_only"], true);
+    let metrics = house.ask("GET", "/metrics", "").await?;
+    assert!(metrics.body.contains("gatehouse_sessions 1"), "{}", metrics.body);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_events_tell_of_a_session_in_document_e_s_envelope() -> Result<()> {
+    use futures_util::StreamExt;
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
+    let mut request = format!("ws://{}/ws/events", house.web).into_client_request()?;
+    request.headers_mut().insert("origin", house.origin().parse()?);
+    request.headers_mut().insert("cookie", house.cookie().parse()?);
+    let stream = tokio::net::TcpStream::connect(house.web).await?;
+    let (mut events, _) = tokio_tungstenite::client_async(request, stream).await?;
+    let token = house.ticket(1, "{}").await?;
+    let (stream, _closing) = house.console(&token, "").await?;
+    let viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    let next = async {
+        while let Some(Ok(message)) = events.next().await {
+            if let Ok(text) = message.into_text()
+                && let Ok(event) = serde_json::from_str::<serde_json::Value>(&text)
+            {
+                return Some(event);
+            }
+        }
+        None
+    };
+    let event = tokio::time::timeout(wait::LIMIT, next).await?.expect("an event");
+    assert_eq!(event["type"], "vnc_session_started");
+    assert!(event["timestamp"].is_string() && event["id"].is_string(), "{event}");
+    assert_eq!(event["payload"]["target_name"], "test card");
+    drop(viewer);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_tells_viewers_and_leaves_nothing_behind() -> Result<()> {
+    let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
+    let token = house.ticket(1, "{}").await?;
+    let (stream, closing) = house.console(&token, "").await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
+    house.child.signal(rustix::process::Signal::TERM);
+    let (code, reason) = closing.await?.expect("a close frame");
+    assert_eq!(code, 4009, "{reason}");
+    let status = house.child.exit(wait::LIMIT).await?;
+    assert!(status.success(), "{status}: {}", house.child.output());
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! A running `gatehouse serve` in a directory of its own, ended with the test.
+
+use crate::http::{self, Answer};
+use anyhow::{Context, Result};
+use std::net::SocketAddr;
+use std::path::Path;
+use tempfile::TempDir;
+use testkit::process::{Child, Program};
+use tokio::io::DuplexStream;
+use tokio::net::TcpStream;
+
+pub(crate) struct House {
+    pub(crate) web: SocketAddr,
+    pub(crate) native: SocketAddr,
+    pub(crate) dir: TempDir,
+    pub(crate) child: Child,
+    cookie: String,
+}
+
+/// The program under test.
+pub(crate) fn gatehouse(dir: &Path, args: &[&str]) -> Program {
+    Program::new(env!("CARGO_BIN_EXE_gatehouse")).arg("--data").arg(dir).args(args)
+}
+
+impl House {
+    /// Starts it with the test card and logs in by the printed link.
+    pub(crate) async fn start() -> Result<House> {
+        House::start_in(tempfile::tempdir()?, &[]).await
+    }
+
+    pub(crate) async fn start_in(dir: TempDir, more: &[&str]) -> Result<House> {
+        let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--native", "127.0.0.1:0"];
+        args.extend(more);
+        let child = gatehouse(dir.path(), &args).start()?;
+        let after = |line: &str, word: &str| Some(line.trim().strip_prefix(word)?.trim().to_owned());
+        let web = child.line("the web address", |l| after(l, "address")).await?;
+        let link = child.line("the log-in link", |l| after(l, "log in")).await?;
+        let native = child.line("the native address", |l| after(l, "native")).await?;
+        child.line("the end of the greeting", |l| after(l, "memory")).await?;
+        let web: SocketAddr = web.trim_start_matches("http://").parse()?;
+        let native = native.split(' ').next().unwrap_or_default().parse()?;
+        let mut house = House { web, native, dir, child, cookie: String::new() };
+        house.log_in(link.split_once("token=").context("no token in the link")?.1).await?;
+        Ok(house)
+    }
+
+    /// Logs in by a one-time link's token.
+    pub(crate) async fn log_in(&mut self, token: &str) -> Result<()> {
+        let answer = self.link(token).await?;
+        assert_eq!(answer.status, 204, "{answer:?}");
+        let cookie = answer.header("set-cookie").context("no cookie")?;
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+        self.cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+        Ok(())
+    }
+
+    pub(crate) async fn link(&self, token: &str) -> Result<Answer> {
+        let origin = self.origin();
+        let body = format!(r#"{{"token":"{token}"}}"#);
+        http::send(self.web, "POST", "/api/auth/link", &[("Origin", &origin)], &body).await
+    }
+
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.web)
+    }
+
+    /// A request of the logged-in page.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Result<Answer> {
+        let origin = self.origin();
+        http::send(self.web, method, path, &[("Origin", &origin), ("Cookie", &self.cookie)], body).await
+    }
+
+    /// Registers a target and returns its number.
+    pub(crate) async fn add_target(&self, name: &str, url: &str, password: Option<&str>) -> Result<u64> {
+        let body = serde_json::json!({ "name": name, "url": url, "password": password }).to_string();
+        let answer = self.ask("POST", "/api/targets", &body).await?;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["number"].as_u64().context("no number")
+    }
+
+    /// A ticket's token for a target.
+    pub(crate) async fn ticket(&self, number: u64, body: &str) -> Result<String> {
+        let answer = self.ask("POST", &format!("/api/vm/{number}/console/request"), body).await?;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        Ok(answer.json()["token"].as_str().context("no token")?.to_owned())
+    }
+
+    /// Opens a console's WebSocket: its bytes, and how it was closed.
+    pub(crate) async fn console(&self, token: &str, protocols: &str) -> Result<(DuplexStream, Closing)> {
+        self.console_from(token, protocols, Some(&self.origin())).await
+    }
+
+    pub(crate) async fn console_from(
+        &self,
+        token: &str,
+        protocols: &str,
+        origin: Option<&str>,
+    ) -> Result<(DuplexStream, Closing)> {
+        use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+        let mut request = format!("ws://{}/ws/console/vnc/{token}", self.web).into_client_request()?;
+        if !protocols.is_empty() {
+            request.headers_mut().insert("sec-websocket-protocol", protocols.parse()?);
+        }
+        if let Some(origin) = origin {
+            request.headers_mut().insert("origin", origin.parse()?);
+        }
+        let stream = TcpStream::connect(self.web).await?;
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        Ok((ours, tokio::spawn(pump(socket, theirs))))
+    }
+}
+
+/// Resolves to the close frame's code and reason.
+pub(crate) type Closing = tokio::task::JoinHandle<Option<(u16, String)>>;
+
+/// Carries bytes between a WebSocket and a pipe until either ends.
+async fn pump(
+    socket: tokio_tungstenite::WebSocketStream<TcpStream>,
+    pipe: DuplexStream,
+) -> Option<(u16, String)> {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_tungstenite::tungstenite::Message;
+    let (mut sink, mut stream) = socket.split();
+    let (mut read, mut write) = tokio::io::split(pipe);
+    let up = async move {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            match read.read(&mut buffer).await {
+                Ok(n) if n > 0 && sink.send(Message::binary(buffer[..n].to_vec())).await.is_ok() => {}
+                // The pipe's reader is gone: so is the viewer, without a word.
+                _ => return None,
+            }
+        }
+    };
+    let down = async move {
+        while let Some(Ok(message)) = stream.next().await {
+            match message {
+                Message::Binary(bytes) if write.write_all(&bytes).await.is_err() => return None,
+                Message::Close(frame) => return frame.map(|f| (f.code.into(), f.reason.to_string())),
+                _ => {}
+            }
+        }
+        None
+    };
+    tokio::select! {
+        closed = up => closed,
+        closed = down => closed,
+    }
+}

@@ -1,0 +1,200 @@
+//! Tickets issued and taken in a second through the group-committing writer, beside a bare loop that commits each
+//! statement by itself on the same kind of database with the same durability.
+//!
+//! ```text
+//! cargo run --release -p store --example ticket_bench [DATABASE-URL] [SECONDS]
+//! ```
+//! Without a URL it measures SQLite in the working directory, on its disk: a RAM disk would flatter both sides.
+//! The bare loop is SQLite only, where a commit is a flush. CPU is this process's, both sides measured alike.
+
+use chrono::{TimeDelta, Utc};
+use model::{Policy, SessionId, TargetId, TicketId};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use store::{DatabaseUrl, NewTarget, NewTicket, Options, Store, TakeTicket, TokenHash};
+use uuid::Uuid;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let mut arguments = std::env::args().skip(1);
+    let url = arguments.next();
+    let length = Duration::from_secs(arguments.next().map_or(Ok(3), |text| text.parse())?);
+    let directory = tempfile::Builder::new().prefix("ticket-bench-").tempdir_in(".")?;
+    let bare = match &url {
+        Some(_) => None,
+        None => Some(bare_loop(&directory.path().join("bare.db"), length).await?),
+    };
+    let url = match url {
+        Some(url) => url.parse()?,
+        None => DatabaseUrl::file(directory.path().join("store.db")),
+    };
+    if let Some(bare) = &bare {
+        bare.print("bare loop, one connection", None);
+    }
+    let store = Store::open(&url, Options::default()).await?;
+    for callers in [1, 8, 64, 256] {
+        let run = through_store(&store, callers, length).await?;
+        run.print(&format!("store, {callers} callers"), bare.as_ref());
+    }
+    store.close().await;
+    Ok(())
+}
+
+struct Run {
+    tickets: u32,
+    wall: f64,
+    cpu: f64,
+}
+
+impl Run {
+    async fn measure(work: impl Future<Output = Outcome<u32>>) -> Outcome<Run> {
+        let (wall, cpu) = (Instant::now(), cpu_seconds()?);
+        let tickets = work.await?;
+        Ok(Run { tickets, wall: wall.elapsed().as_secs_f64(), cpu: cpu_seconds()? - cpu })
+    }
+
+    fn rate(&self) -> f64 {
+        f64::from(self.tickets) / self.wall
+    }
+
+    fn print(&self, name: &str, peer: Option<&Run>) {
+        let ratio =
+            peer.map_or_else(String::new, |peer| format!(", {:.2} x bare", self.rate() / peer.rate()));
+        let cpu = self.cpu * 1e3 / f64::from(self.tickets.max(1));
+        println!(
+            "{name:28} {:8.0} tickets issued and taken a second, {cpu:.3} ms CPU each{ratio}",
+            self.rate()
+        );
+    }
+}
+
+/// User and system time of this process; ticks are hundredths of a second on Linux.
+fn cpu_seconds() -> Outcome<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields = stat.rsplit_once(')').ok_or("no fields in /proc/self/stat")?.1;
+    let ticks: Vec<f64> =
+        fields.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+    Ok(ticks.iter().sum::<f64>() / 100.0)
+}
+
+async fn through_store(store: &Store, callers: usize, length: Duration) -> Outcome<Run> {
+    let target = target(store).await?;
+    let work = async {
+        let until = Instant::now() + length;
+        let tasks: Vec<_> =
+            (0..callers).map(|_| tokio::spawn(issue_and_take(store.clone(), target, until))).collect();
+        let mut tickets = 0;
+        for task in tasks {
+            tickets += task.await??;
+        }
+        Ok(tickets)
+    };
+    Run::measure(work).await
+}
+
+async fn target(store: &Store) -> Outcome<TargetId> {
+    let id = TargetId(Uuid::now_v7());
+    let new = NewTarget {
+        id,
+        name: id.to_string(),
+        address: model::target::Address::TestCard,
+        security: model::target::Security::default(),
+        username: None,
+        sealed_secret: None,
+    };
+    store.targets().add(new, Utc::now()).await?;
+    Ok(id)
+}
+
+async fn issue_and_take(store: Store, target: TargetId, until: Instant) -> Result<u32, store::StoreError> {
+    let tickets = store.tickets();
+    let mut done = 0;
+    while Instant::now() < until {
+        let token_hash = fresh_hash();
+        let now = Utc::now();
+        let ticket = NewTicket {
+            id: TicketId(Uuid::now_v7()),
+            token_hash,
+            target,
+            policy: Policy::default(),
+            subject: "bench".to_owned(),
+            created_at: now,
+            expires_at: now + TimeDelta::minutes(15),
+        };
+        tickets.issue(ticket).await?;
+        let wish = TakeTicket {
+            token_hash,
+            session: SessionId(Uuid::now_v7()),
+            taken_by: ([127, 0, 0, 1], 1).into(),
+            resume_hash: None,
+        };
+        match tickets.take(wish, Utc::now()).await {
+            Ok(_) => done += 1,
+            Err(store::TakeError::Store(error)) => return Err(error),
+            Err(refusal) => unreachable!("a fresh ticket was refused: {refusal}"),
+        }
+    }
+    Ok(done)
+}
+
+fn fresh_hash() -> TokenHash {
+    let (a, b) = (Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes());
+    let mut hash = [0; 32];
+    for (slot, byte) in hash.iter_mut().zip(a.into_iter().chain(b)) {
+        *slot = byte;
+    }
+    TokenHash(hash)
+}
+
+/// What a program without a writer would do: an INSERT and an UPDATE, each its own commit.
+async fn bare_loop(path: &Path, length: Duration) -> Outcome<Run> {
+    let mut connection = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .connect()
+        .await?;
+    let table = "CREATE TABLE tickets (id BLOB PRIMARY KEY, token_hash BLOB UNIQUE, policy TEXT, subject TEXT, \
+                 created_at TEXT, expires_at TEXT, taken_at TEXT, taken_by TEXT, session_id BLOB)";
+    sqlx::query(table).execute(&mut connection).await?;
+    let work = async {
+        let until = Instant::now() + length;
+        let mut tickets = 0;
+        while Instant::now() < until {
+            bare_ticket(&mut connection).await?;
+            tickets += 1;
+        }
+        Ok(tickets)
+    };
+    Run::measure(work).await
+}
+
+async fn bare_ticket(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let (hash, now) = (fresh_hash().0.to_vec(), Utc::now());
+    sqlx::query("INSERT INTO tickets (id, token_hash, policy, subject, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)")
+        .bind(Uuid::now_v7())
+        .bind(&hash)
+        .bind("{\"view_only\":false}")
+        .bind("bench")
+        .bind(now)
+        .bind(now + TimeDelta::minutes(15))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "UPDATE tickets SET taken_at = ?, taken_by = ?, session_id = ? \
+         WHERE token_hash = ? AND taken_at IS NULL AND expires_at > ?",
+    )
+    .bind(now)
+    .bind("127.0.0.1:1")
+    .bind(Uuid::now_v7())
+    .bind(&hash)
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
