@@ -5,23 +5,53 @@
 //! much as the cap allows, further ones get small buffers: slower, but always going on, so nobody can
 //! stop the others by not reading.
 
-use crate::limits::{BUFFER, SMALL_BUFFER};
+use crate::limits::{BUFFER, SMALL_BUFFER, WIDE_BUFFER};
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Buffers kept for the next taker: 4 MiB, so that memory falls after a busy hour.
-const SPARES: usize = 64;
+/// Buffers of each size kept for the next taker: few megabytes, so that memory falls after a busy hour.
+const SPARES: [usize; 2] = [64, 8];
 
 thread_local! {
-    static WARM: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
+    static WARM: [Cell<Option<Vec<u8>>>; 2] = const { [Cell::new(None), Cell::new(None)] };
+}
+
+/// How much a taker expects to read at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Width {
+    #[default]
+    Usual,
+    Wide,
+}
+
+impl Width {
+    /// Bytes of a buffer.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Width::Usual => BUFFER,
+            Width::Wide => WIDE_BUFFER,
+        }
+    }
+
+    /// The width of a buffer of this length, if it is one of the pool's.
+    fn of(len: usize) -> Option<Width> {
+        [Width::Usual, Width::Wide].into_iter().find(|width| width.bytes() == len)
+    }
+
+    fn pick<T>(self, [usual, wide]: &[T; 2]) -> &T {
+        match self {
+            Width::Usual => usual,
+            Width::Wide => wide,
+        }
+    }
 }
 
 /// Where buffers come from.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    spares: Mutex<Vec<Vec<u8>>>,
+    spares: [Mutex<Vec<Vec<u8>>>; 2],
     /// Bytes in the hands of sessions.
     lent: AtomicUsize,
     cap: usize,
@@ -36,7 +66,7 @@ pub(crate) struct Buffer {
 
 impl Pool {
     pub(crate) fn new(cap: usize) -> Arc<Pool> {
-        Arc::new(Pool { spares: Mutex::default(), lent: AtomicUsize::new(0), cap })
+        Arc::new(Pool { spares: Default::default(), lent: AtomicUsize::new(0), cap })
     }
 
     /// Bytes in the hands of sessions.
@@ -44,26 +74,30 @@ impl Pool {
         self.lent.load(Relaxed)
     }
 
-    /// A buffer of the usual size, or a small one when the cap is reached. Its bytes are arbitrary.
-    pub(crate) fn take(self: &Arc<Self>) -> Buffer {
-        let before = self.lent.fetch_add(BUFFER, Relaxed);
-        if before.saturating_add(BUFFER) > self.cap {
-            self.lent.fetch_sub(BUFFER - SMALL_BUFFER, Relaxed);
+    /// A buffer of this width, or a smaller one when the cap is reached. Its bytes are arbitrary.
+    pub(crate) fn take(self: &Arc<Self>, width: Width) -> Buffer {
+        let len = width.bytes();
+        let before = self.lent.fetch_add(len, Relaxed);
+        if before.saturating_add(len) > self.cap {
+            if width == Width::Wide {
+                self.lent.fetch_sub(len, Relaxed);
+                return self.take(Width::Usual);
+            }
+            self.lent.fetch_sub(len - SMALL_BUFFER, Relaxed);
             return Buffer { bytes: vec![0; SMALL_BUFFER], pool: self.clone() };
         }
-        let spare = || self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let bytes = WARM.take().or_else(spare).unwrap_or_else(|| vec![0; BUFFER]);
+        let spare = || width.pick(&self.spares).lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let warm = WARM.with(|warm| width.pick(warm).take());
+        let bytes = warm.or_else(spare).unwrap_or_else(|| vec![0; len]);
         Buffer { bytes, pool: self.clone() }
     }
 
     fn give(&self, bytes: Vec<u8>) {
         self.lent.fetch_sub(bytes.len(), Relaxed);
-        if bytes.len() != BUFFER {
-            return;
-        }
-        let Some(bytes) = WARM.replace(Some(bytes)) else { return };
-        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        if spares.len() < SPARES {
+        let Some(width) = Width::of(bytes.len()) else { return };
+        let Some(bytes) = WARM.with(|warm| width.pick(warm).replace(Some(bytes))) else { return };
+        let mut spares = width.pick(&self.spares).lock().unwrap_or_else(PoisonError::into_inner);
+        if spares.len() < *width.pick(&SPARES) {
             spares.push(bytes);
         }
     }
@@ -105,7 +139,7 @@ mod tests {
     #[test]
     fn over_the_cap_buffers_are_small_and_all_of_it_comes_back() {
         let pool = Pool::new(3 * BUFFER);
-        let mut taken: Vec<_> = (0..5).map(|_| pool.take()).collect();
+        let mut taken: Vec<_> = (0..5).map(|_| pool.take(Width::Usual)).collect();
         let sizes: Vec<_> = taken.iter().map(|b| b.len()).collect();
         assert_eq!(sizes, [BUFFER, BUFFER, BUFFER, SMALL_BUFFER, SMALL_BUFFER]);
         assert_eq!(pool.lent(), 3 * BUFFER + 2 * SMALL_BUFFER);
@@ -114,6 +148,8 @@ mod tests {
         assert_eq!((taken[0].len(), taken[0][7]), (2 * BUFFER, 9));
         drop(taken);
         assert_eq!(pool.lent(), 0);
-        assert_eq!(pool.take().len(), BUFFER);
+        assert_eq!(pool.take(Width::Usual).len(), BUFFER);
+        assert_eq!(pool.take(Width::Wide).len(), BUFFER, "what the cap still allows");
+        assert_eq!(Pool::new(WIDE_BUFFER).take(Width::Wide).len(), WIDE_BUFFER);
     }
 }

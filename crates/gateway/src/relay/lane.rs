@@ -3,7 +3,7 @@
 //! INVARIANT: a lane reads only when everything decided has been written, so one buffer bounds it and a
 //! side that does not read stops the other side's sender, nobody else.
 
-use crate::buffer::{Buffer, Pool};
+use crate::buffer::{Buffer, Pool, Width};
 use crate::limits::SMALL_BUFFER;
 use crate::ws::codec::{self, HEADROOM};
 use model::event::{Origin, Sink};
@@ -41,6 +41,8 @@ pub(crate) struct Lane {
     parked: Vec<u8>,
     out: Out,
     flushing: bool,
+    /// Wide while reads fill their buffers and the other side keeps up.
+    width: Width,
     /// Since when the other side takes nothing.
     pub(crate) blocked: Option<Instant>,
 }
@@ -88,7 +90,10 @@ impl Lane {
         }
         let done = self.poll_write_out(to, cx);
         match done {
-            Poll::Pending => _ = self.blocked.get_or_insert(now),
+            Poll::Pending => {
+                self.blocked.get_or_insert(now);
+                self.width = Width::Usual;
+            }
             Poll::Ready(_) => self.blocked = None,
         }
         done
@@ -162,12 +167,15 @@ impl Lane {
         let Some(room) = at.and_then(|at| self.buffer.as_deref_mut()?.get_mut(at..)) else {
             return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
         };
-        let most = most.min(room.len());
+        let (most, whole) = (most.min(room.len()), room.len());
         let mut read = ReadBuf::new(room.get_mut(..most).unwrap_or_default());
         let result = Pin::new(from).poll_read(cx, &mut read);
         let n = read.filled().len();
         match result {
             Poll::Ready(Ok(())) if n > 0 => {
+                if n == whole {
+                    self.width = Width::Wide;
+                }
                 self.filled += unframe(read.filled_mut());
                 Poll::Ready(Ok(n))
             }
@@ -181,7 +189,10 @@ impl Lane {
     /// Gets a buffer with room behind the input; answers where the room begins. The observer promises to
     /// leave no more undecided than `Observer::MAX_HELD`; there is no room beyond that.
     fn make_room(&mut self, pool: &Arc<Pool>) -> Option<usize> {
-        let buffer = self.buffer.get_or_insert_with(|| pool.take());
+        if self.filled == 0 && self.buffer.as_ref().is_some_and(|b| b.len() != self.width.bytes()) {
+            self.buffer = None;
+        }
+        let buffer = self.buffer.get_or_insert_with(|| pool.take(self.width));
         if !self.parked.is_empty() {
             let parked = std::mem::take(&mut self.parked);
             buffer.grow(BASE.saturating_add(parked.len()).saturating_add(SMALL_BUFFER / 2));

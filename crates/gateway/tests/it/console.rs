@@ -203,7 +203,7 @@ async fn a_slow_viewer_does_not_disturb_the_others() {
         brisk_target.write_all(&update).await.unwrap();
         brisk.wait_for_updates(1).await.unwrap();
     }
-    assert!(gateway.buffered() <= 64 * 1024, "one buffer for the slow one");
+    assert!(gateway.buffered() <= gateway::limits::WIDE_BUFFER, "one buffer for the slow one");
     gateway.registry().kill(spec(10, None).session, EndReason::Killed);
     flood.await.unwrap();
     drop(slow);
