@@ -2,7 +2,7 @@
 
 use crate::cli::Common;
 use crate::config::{self, Config};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use auth::seal::Sealer;
 use model::{NodeId, TargetId};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -46,6 +46,31 @@ impl House {
     pub(crate) async fn target(&self, name: &str) -> Result<store::TargetRecord> {
         let found = self.store.targets().find_by_name(name).await?;
         found.with_context(|| format!("no target is called {name:?}; `gatehouse target list` shows them"))
+    }
+}
+
+/// Held while a process serves from a data directory: a second one would take the first one's sessions for
+/// those of a dead boot.
+pub(crate) struct Serving(#[expect(dead_code, reason = "its lock ends with it")] std::fs::File);
+
+impl House {
+    /// Claims the data directory for serving.
+    pub(crate) fn serve_alone(&self) -> Result<Serving> {
+        let path = self.data.join("serving.lock");
+        let file =
+            std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Serving(file)),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                bail!(
+                    "another gatehouse serves from {}; stop it, or choose another directory with --data",
+                    self.data.display()
+                )
+            }
+            Err(std::fs::TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
     }
 }
 

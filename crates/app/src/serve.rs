@@ -44,6 +44,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     telemetry::init(&config.log)?;
     let signals = Signals::new()?;
     let house = House::with(config).await?;
+    let _alone = house.serve_alone()?;
     let desktop = if wish.demo { furnish(&house).await? } else { None };
     let open = Open::doors(&house).await?;
     let link = ticket::new_admin_link(&house, &open.web).await?;

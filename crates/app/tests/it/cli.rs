@@ -87,3 +87,14 @@ async fn a_broken_configuration_is_refused_with_its_line() -> Result<()> {
     assert!(gatehouse(dir.path(), &["doctor"]).run().await.is_err());
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_the_same_data_is_refused_and_harms_nothing() -> Result<()> {
+    let house = House::start().await?;
+    let second =
+        gatehouse(house.dir.path(), &["serve", "--listen", "127.0.0.1:0", "--native", "127.0.0.1:0"]);
+    let error = second.run().await.unwrap_err();
+    assert!(error.to_string().contains("another gatehouse serves"), "{error}");
+    assert_eq!(house.ask("GET", "/api/status", "").await?.status, 200);
+    Ok(())
+}
