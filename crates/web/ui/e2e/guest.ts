@@ -18,6 +18,29 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** Runs a program in the machine and returns what it prints. */
+function run(display: string, program: string, args: string[]): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(program, args, { env: { ...process.env, DISPLAY: display } }, (_error, out) => resolve(out));
+  });
+}
+
+/** Arabic letters as X11 key symbols [keysymdef.h]: ا ب ة ت ج ح ر س ص ط ع ل م ن ي. */
+// prettier-ignore
+const LETTERS = [0x5c7, 0x5c8, 0x5c9, 0x5ca, 0x5cc, 0x5cd, 0x5d1, 0x5d3, 0x5d5, 0x5d7, 0x5d9, 0x5e4, 0x5e5, 0x5e6, 0x5ea];
+
+/**
+ * Gives the machine's keyboard Arabic letters, as an installed layout would. Xvnc adds a letter that it lacks when it
+ * is first typed, but a program that just starts to read keys misses that very press.
+ */
+async function addLetters(display: string): Promise<void> {
+  const free = [...(await run(display, 'xmodmap', ['-pke'])).matchAll(/^keycode\s+(\d+) =\s*$/gm)].map((m) => m[1]);
+  if (free.length < LETTERS.length) throw new Error('xmodmap (Debian package x11-xserver-utils) shows no free keys');
+  for (const [n, letter] of LETTERS.entries()) {
+    await run(display, 'xmodmap', ['-e', `keycode ${free[n]} = 0x${letter.toString(16)}`]);
+  }
+}
+
 export class Guest {
   private constructor(
     readonly port: number,
@@ -42,6 +65,7 @@ export class Guest {
     const lines = createInterface({ input: server.stdio[3] as NodeJS.ReadableStream });
     const [number] = (await Promise.race([once(lines, 'line'), failed])) as [string];
     const display = `:${number.trim()}`;
+    await addLetters(display);
     const typed = join(folder, 'typed');
     await writeFile(typed, '');
     // Raw mode: Ctrl+C is a byte like any other, so that it can be read back.
@@ -63,21 +87,14 @@ export class Guest {
   }
 
   /** What a program in the machine would paste. */
-  async clipboard(): Promise<string> {
-    return await new Promise((resolve) => {
-      const env = { ...process.env, DISPLAY: this.display };
-      execFile('xclip', ['-selection', 'clipboard', '-o'], { env }, (_error, out) => resolve(out));
-    });
+  clipboard(): Promise<string> {
+    return run(this.display, 'xclip', ['-selection', 'clipboard', '-o']);
   }
 
   /** Where the machine's pointer is: "x y". */
   async pointer(): Promise<string> {
-    return await new Promise((resolve) => {
-      const env = { ...process.env, DISPLAY: this.display };
-      execFile('xdotool', ['getmouselocation'], { env }, (_error, out) =>
-        resolve(/x:(\d+) y:(\d+)/.exec(out)?.slice(1).join(' ') ?? ''),
-      );
-    });
+    const place = await run(this.display, 'xdotool', ['getmouselocation']);
+    return /x:(\d+) y:(\d+)/.exec(place)?.slice(1).join(' ') ?? '';
   }
 
   /** Copies in the machine. */
