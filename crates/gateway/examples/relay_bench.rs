@@ -226,8 +226,9 @@ fn streams(peers: &[Peer], plan: &Plan) -> Result<()> {
                 let mut viewer = peer.connect()?;
                 let (cpu, start) = (peer.cpu(), Instant::now());
                 viewer.ask(*kind, plan.bytes)?;
-                viewer.skip(plan.bytes)?;
-                let gigabytes = plan.bytes as f64 / 1e9;
+                let bytes = target::whole(*kind, plan.bytes);
+                viewer.skip(bytes)?;
+                let gigabytes = bytes as f64 / 1e9;
                 speeds.push(gigabytes / start.elapsed().as_secs_f64());
                 costs.push((peer.cpu() - cpu) / gigabytes);
             }
@@ -295,8 +296,8 @@ fn idle(peers: &[Peer], plan: &Plan) -> Result<()> {
         let each = |peer: &Peer| peer.pss().saturating_sub(before) as f64 / count as f64;
         let idle = each(peer);
         for viewer in &mut viewers {
-            viewer.ask(0, 300_000)?;
-            viewer.skip(300_000)?;
+            viewer.ask(0, 1000)?;
+            viewer.skip(target::whole(0, 1000))?;
         }
         thread::sleep(Duration::from_secs(1));
         println!("{:18} {:16.1} {:16.1} {:18.3}", peer.name, idle, each(peer), opened);
@@ -433,6 +434,7 @@ impl Viewer {
 /// The fake target: valid RFB, ready-made.
 mod target {
     use super::*;
+    use std::sync::OnceLock;
 
     pub(super) const NAME: &[u8] = b"bench";
     pub(super) const KINDS: &[(u8, &str)] = &[(0, "Raw"), (1, "ZRLE"), (2, "Tight")];
@@ -442,12 +444,9 @@ mod target {
     pub(super) fn start() -> Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let scene = scene();
-        let pictures = [number::RAW, number::ZRLE, number::TIGHT].map(|encoding| update(&scene, encoding));
-        let pictures: &'static [Vec<u8>; 3] = Box::leak(Box::new(pictures));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let serve = move || serve(stream, pictures);
+                let serve = move || serve(stream);
                 let _ = thread::Builder::new().stack_size(64 * 1024).spawn(serve);
             }
         });
@@ -489,7 +488,7 @@ mod target {
         out
     }
 
-    fn serve(mut stream: TcpStream, pictures: &[Vec<u8>; 3]) -> Result<()> {
+    fn serve(mut stream: TcpStream) -> Result<()> {
         stream.set_nodelay(true)?;
         stream.write_all(b"RFB 003.008\n")?;
         stream.read_exact(&mut [0; 12])?;
@@ -522,19 +521,27 @@ mod target {
             stream.read_exact(&mut rest)?;
             let [buttons, a, b, c, d] = rest;
             let bytes = u32::from_be_bytes([a, b, c, d]) as usize * 1000;
-            send(&mut stream, &pictures[buttons.trailing_zeros() as usize % 3], bytes)?;
+            let picture = picture(buttons.trailing_zeros() as usize);
+            for _ in 0..bytes.div_ceil(picture.len()) {
+                stream.write_all(picture)?;
+            }
         }
     }
 
-    /// Whole updates until so many bytes are out; the rest of the last one is there too, so that what
-    /// follows is valid again.
-    fn send(stream: &mut TcpStream, picture: &[u8], bytes: usize) -> Result<()> {
-        let mut left = bytes;
-        while left > picture.len() {
-            stream.write_all(picture)?;
-            left -= picture.len();
-        }
-        Ok(stream.write_all(picture)?)
+    /// An update of the whole screen.
+    fn picture(kind: usize) -> &'static [u8] {
+        static PICTURES: OnceLock<[Vec<u8>; 3]> = OnceLock::new();
+        let pictures = PICTURES.get_or_init(|| {
+            let scene = scene();
+            [number::RAW, number::ZRLE, number::TIGHT].map(|encoding| update(&scene, encoding))
+        });
+        &pictures[kind % 3]
+    }
+
+    /// What is sent when so many bytes are asked for: whole updates.
+    pub(super) fn whole(kind: u8, bytes: usize) -> usize {
+        let len = picture(usize::from(kind)).len();
+        bytes.div_ceil(len) * len
     }
 }
 

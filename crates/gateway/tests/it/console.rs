@@ -110,13 +110,7 @@ async fn refusals_of_the_target_reach_the_viewer_as_codes() {
         let gateway = house.gateway(GatewayLimits::default());
         let (mut pipe, ended) = open(&gateway, spec(10, None)).await;
         // Up to SecurityResult, as a viewer does; its reason carries the code too.
-        let mut version = [0; 12];
-        pipe.read_exact(&mut version).await.unwrap();
-        pipe.write_all(&version).await.unwrap();
-        pipe.flush().await.unwrap();
-        pipe.read_exact(&mut [0; 2]).await.unwrap();
-        pipe.write_all(&[1]).await.unwrap();
-        pipe.flush().await.unwrap();
+        greet(&mut pipe).await;
         assert_eq!(pipe.read_u32().await.unwrap(), 1, "SecurityResult");
         let mut reason = vec![0; usize::try_from(pipe.read_u32().await.unwrap()).unwrap()];
         pipe.read_exact(&mut reason).await.unwrap();
@@ -207,6 +201,42 @@ async fn a_slow_viewer_does_not_disturb_the_others() {
     gateway.registry().kill(spec(10, None).session, EndReason::Killed);
     flood.await.unwrap();
     drop(slow);
+}
+
+/// A viewer that says nothing, one that leaves, and a kill, while the target does not answer.
+#[tokio::test]
+async fn nobody_waits_for_a_silent_peer() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let house = House::new(endpoint(silent.local_addr().unwrap()));
+    let limits = GatewayLimits { handshake: Duration::from_millis(100), ..GatewayLimits::default() };
+    let (mut loris, ended) = open(&house.gateway(limits), spec(10, None)).await;
+    assert_eq!(loris.close_frame().await, (4000, "session.stalled".to_owned()));
+    assert_eq!(ended.await.unwrap().detail, Some("session.stalled"));
+
+    let gateway = house.gateway(GatewayLimits::default());
+    let (mut leaving, ended) = open(&gateway, spec(10, None)).await;
+    greet(&mut leaving).await;
+    leaving.shutdown().await.unwrap();
+    assert_eq!(ended.await.unwrap().reason, EndReason::ViewerLeft);
+
+    let (mut killed, ended) = open(&gateway, spec(10, None)).await;
+    greet(&mut killed).await;
+    assert!(gateway.registry().kill(spec(10, None).session, EndReason::Killed));
+    assert_eq!(killed.close_frame().await, (4003, "session.killed".to_owned()));
+    assert_eq!(ended.await.unwrap().reason, EndReason::Killed);
+    assert_eq!(gateway.registry().count(), 0);
+    assert_eq!(house.lines(), [""; 0]);
+}
+
+/// A viewer's half of the handshake, up to where the target has to be there.
+async fn greet(pipe: &mut Pipe) {
+    let mut version = [0; 12];
+    pipe.read_exact(&mut version).await.unwrap();
+    pipe.write_all(&version).await.unwrap();
+    pipe.flush().await.unwrap();
+    pipe.read_exact(&mut [0; 2]).await.unwrap();
+    pipe.write_all(&[1]).await.unwrap();
+    pipe.flush().await.unwrap();
 }
 
 /// Waiting for the target or relaying: what a session's task needs beside its boxed parts.
