@@ -37,7 +37,7 @@ fn rust_tests() -> Result<()> {
 fn browser_tests() -> Result<()> {
     let mut command = ui::npm(&["run", "e2e"]);
     command.env("GATEHOUSE_TEST_BINARY", binary());
-    command.env("GATEHOUSE_E2E_SCREENS", target().join("screens"));
+    command.env("GATEHOUSE_SCREENS", target().join("screens"));
     run(instrumented(&mut command))
 }
 
