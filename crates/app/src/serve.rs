@@ -24,6 +24,7 @@ use gateway::{Gateway, GatewayLimits, Ports};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use model::target::{Address, Security};
 use model::{BootId, Secret};
+use rfb::security::ra2::Ra2Key;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -61,6 +62,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
 pub(crate) struct Open {
     pub(crate) web: String,
     pub(crate) native: Option<SocketAddr>,
+    ra2_identity: Option<String>,
     certificates: Arc<Certificates>,
     gateway: Arc<Gateway>,
     stop: CancellationToken,
@@ -111,7 +113,9 @@ impl Open {
         let compute = Arc::clone(&dial.compute);
         let gateway = Gateway::new(ports, limits(&house.config), dial);
         let stop = CancellationToken::new();
-        let native = open_native(house, &gateway, door, compute, &certificates, &stop)?;
+        let ra2_key = ra2_key(house)?;
+        let ra2_identity = ra2_key.as_ref().map(|key| key.public().identity().display);
+        let native = open_native(house, &gateway, door, compute, &certificates, ra2_key, &stop)?;
         let local = web.local_addr();
         let api = Api {
             store: house.store.clone(),
@@ -139,7 +143,7 @@ impl Open {
             Some(_) => address::external(&house.config),
             None => address::of_listener(local, house.config.web_is_tls()),
         };
-        Ok(Open { web, native, certificates, gateway, stop })
+        Ok(Open { web, native, ra2_identity, certificates, gateway, stop })
     }
 
     /// Tells viewers, waits for them, closes.
@@ -211,12 +215,20 @@ fn serve_web(listener: Listener, api: Arc<Api>, tls: bool, stop: &CancellationTo
     }));
 }
 
+/// The key that RA2 viewers know this gateway by; made once.
+fn ra2_key(house: &House) -> Result<Option<Arc<Ra2Key>>> {
+    let native = &house.config.native;
+    let wanted = native.enabled && native.ra2;
+    Ok(wanted.then(|| gateway::native::open_ra2_key(&house.data.join("ra2.key"))).transpose()?)
+}
+
 fn open_native(
     house: &House,
     gateway: &Arc<Gateway>,
     door: Arc<TicketDoor>,
     compute: Arc<tokio::sync::Semaphore>,
     certificates: &Arc<Certificates>,
+    ra2_key: Option<Arc<Ra2Key>>,
     stop: &CancellationToken,
 ) -> Result<Option<SocketAddr>> {
     let native = &house.config.native;
@@ -228,8 +240,7 @@ fn open_native(
     })?;
     let address = listener.local_addr();
     let tls = gateway::tls::server::native(certificates)?;
-    let key = native.ra2.then(|| gateway::native::open_ra2_key(&house.data.join("ra2.key"))).transpose()?;
-    let mut options = NativeOptions::new(tls, key);
+    let mut options = NativeOptions::new(tls, ra2_key);
     options.offered.vencrypt_tls_plain = native.anonymous_tls;
     let ingress = Native::new(door, options, compute);
     let gateway = Arc::clone(gateway);
@@ -333,6 +344,9 @@ fn announce(house: &House, open: &Open, link: &str, demo: bool) {
     }
     if let Some(fingerprint) = open.certificates.leaf_fingerprint() {
         println!("  identity  SHA-256 {fingerprint}");
+    }
+    if let Some(identity) = &open.ra2_identity {
+        println!("  RA2 key   {identity}  as viewers show it");
     }
     if demo {
         println!("  targets   demo desktop, test card");
