@@ -3,7 +3,7 @@
 //! libFuzzer only needs the coverage pass, which stable rustc can run; sanitizers it does not need,
 //! since the code under test has no `unsafe`.
 
-use crate::shell::{cargo, root, run, target};
+use crate::shell::{cargo, output, program, root, run, target};
 use anyhow::{Context, Result};
 use std::process::Command;
 
@@ -18,8 +18,11 @@ pub(crate) fn fuzz(args: &[String]) -> Result<()> {
     };
     let chosen = args.first().filter(|a| !a.starts_with("--"));
     let out = target().join("fuzz");
+    let host = host()?;
     run(cargo()
         .args(["build", "--release", "--package", "fuzz", "--features", "libfuzzer", "--bins"])
+        // With a named target the passes stay out of build scripts, which have no fuzzer to link to.
+        .args(["--target", &host])
         .env("RUSTFLAGS", PASSES)
         .env("CARGO_TARGET_DIR", &out))?;
     for name in targets()? {
@@ -28,7 +31,7 @@ pub(crate) fn fuzz(args: &[String]) -> Result<()> {
         }
         let found = target().join("fuzz-corpus").join(&name);
         std::fs::create_dir_all(&found)?;
-        run(Command::new(out.join("release").join(format!("fuzz_{name}")))
+        run(Command::new(out.join(&host).join("release").join(format!("fuzz_{name}")))
             .arg(&found)
             .arg(root().join("fuzz/corpus").join(&name))
             .arg(format!("-max_total_time={seconds}"))
@@ -36,6 +39,13 @@ pub(crate) fn fuzz(args: &[String]) -> Result<()> {
             .current_dir(&found))?;
     }
     Ok(())
+}
+
+/// The toolchain's own target triple.
+fn host() -> Result<String> {
+    let version = output(&mut program("rustc", &["-vV"]))?;
+    let line = version.lines().find_map(|l| l.strip_prefix("host: "));
+    Ok(line.context("rustc does not name its host")?.to_owned())
 }
 
 /// One folder of `fuzz/corpus` per target.
