@@ -24,6 +24,8 @@ use std::time::Duration;
 const STATEMENTS: usize = 64;
 /// Idle readers are closed after so long; the writer stays.
 const READER_IDLE: Duration = Duration::from_secs(60);
+/// Between two tries for a file that another starting program holds.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) struct Database {
     writer: Renewable,
@@ -77,17 +79,17 @@ impl Database {
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
         let pool = sqlite_pool(1, options).idle_timeout(None);
-        let writer = {
+        let writer = Renewable::new({
             let connect = connect.clone();
-            move || pool.clone().connect_lazy_with(connect.clone())
-        };
+            move || sqlite(pool.clone().connect_lazy_with(connect.clone()))
+        });
         // The writer comes first: it makes the file and sets WAL, which readers then find.
-        drop(writer().acquire().await?);
+        first_connection(&writer, options.wait).await?;
         let readers = sqlite_pool(options.readers.max(1), options)
             .idle_timeout(READER_IDLE)
             .connect_lazy_with(connect.create_if_missing(false).pragma("query_only", "ON"));
         Ok(Database {
-            writer: Renewable::new(move || sqlite(writer())),
+            writer,
             readers: Renewable::fixed(sqlite(readers)),
             wait: options.wait,
             dialect: "sqlite",
@@ -162,6 +164,32 @@ impl Database {
             let _ = tokio::time::timeout(self.wait, pool.lease().connection.close_by_ref()).await;
         }
     }
+}
+
+/// Opens the writing connection of a file. Several programs that start on a new file at once all turn WAL on, and
+/// SQLite answers "busy" to all but one of them without asking the busy handler (two readers that both want to
+/// write would wait for each other); so the waiting is done here, and bounded.
+async fn first_connection(writer: &Renewable, wait: Duration) -> Result<(), sqlx::Error> {
+    let deadline = tokio::time::Instant::now() + wait;
+    loop {
+        let lease = writer.lease();
+        match lease.connection.get_sqlite_connection_pool().acquire().await {
+            Ok(_) => return Ok(()),
+            Err(error) if is_busy(&error) && tokio::time::Instant::now() + BUSY_PAUSE < deadline => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// SQLITE_BUSY and its extended codes, whose low byte is the same (<https://sqlite.org/rescode.html#busy>).
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: i32 = 5;
+    error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<i32>().ok())
+        .is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 fn sqlite_pool(connections: u32, options: &Options) -> SqlitePoolOptions {
