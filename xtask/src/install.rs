@@ -59,6 +59,8 @@ const TEST: &[Need] = &[
     Need { probe: Probe::File("/usr/lib/vino/vino-server"), packages: &["vino"] },
     tool("dbus-run-session", &["dbus-daemon"]),
     tool("openssl", &["openssl"]),
+    tool("nginx", &["nginx-light", "libnginx-mod-stream"]),
+    tool("caddy", &["caddy"]),
     tool("initdb", &["postgresql"]),
     tool("setpriv", &["util-linux"]),
     tool("chromium", &["chromium"]),

@@ -146,8 +146,11 @@ impl Native {
     /// The handshake and the house's judgement.
     pub async fn admit(&self, transport: Transport, peer: SocketAddr) -> Result<Admitted, NativeError> {
         self.doorkeeper.admit(peer).map_err(NativeError::Refused)?;
+        let mut offered = self.options.offered;
+        // INVARIANT: where others could read along, no session goes in clear behind credentials that were not.
+        offered.ra2ne_256 &= peer.ip().is_loopback();
         let config = ServerConfig {
-            offered: self.options.offered,
+            offered,
             ra2_key: self.options.ra2_key.clone(),
             ra2_password_only: self.options.ra2_password_only,
         };

@@ -2,6 +2,7 @@
 
 mod cli;
 mod console;
+mod fronts;
 mod house;
 mod http;
 mod refusals;
