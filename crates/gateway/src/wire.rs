@@ -42,6 +42,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Wire { stream, records: None, plain: Vec::new() }
     }
 
+    /// The stream below, to close it.
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// Everything that was received and not consumed yet.
     pub(crate) fn unconsumed(&self) -> &[u8] {
         &self.plain
