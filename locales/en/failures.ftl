@@ -1,6 +1,8 @@
 ### Failures: what happened; `.why` it did; what to do `.next`. The id is `failure-` and the code with dashes.
 
 failure-code = Code:
+fingerprint-pinned = Fingerprint known so far
+fingerprint-shown = Fingerprint shown now
 
 ## Found out by the interface
 
@@ -55,6 +57,9 @@ failure-ticket-expired = This console link has expired
 failure-ticket-unknown = This console link is not known
     .why = It is incomplete, or its session is long over.
     .next = Check that the whole link was copied, or ask for a new one.
+failure-resume-malformed = This page’s reconnect key cannot be used
+    .why = Something between this page and the server changed it.
+    .next = Close this tab and open the link again in a new one.
 failure-ticket-session-over = This session is over
     .why = It ended, or the time to come back to it has passed.
     .next = Ask for a new link.

@@ -134,8 +134,8 @@ impl Journal for StoredJournal {
         let start = start.clone();
         async move {
             let at = DateTime::<Utc>::from(start.at);
-            // A session that came back has its row already.
-            let came_back = start.resumed || self.attachments.of(start.spec.session) > 0;
+            // A session that an earlier run of the program had has its row already.
+            let came_back = self.attachments.of(start.spec.session) > 0;
             if !came_back {
                 self.store.sessions().start(self.row(&start, at)).await.map_err(|e| not_written(&e))?;
             }
@@ -232,7 +232,7 @@ impl StoredJournal {
             protocol: "vnc",
             ingress: start.spec.ingress,
             viewer: start.spec.viewer,
-            server: None,
+            server: start.server,
             auth_method: rfb::SecurityType(start.security_type.into()).name().map(str::to_owned),
             user_agent: start.spec.user_agent.clone(),
             policy: start.spec.policy.clone(),

@@ -526,7 +526,8 @@ impl Parting {
     }
 }
 
-fn viewer_closed(code: Option<u16>) -> End {
+/// What a viewer's close frame means.
+pub(crate) fn viewer_closed(code: Option<u16>) -> End {
     // 1001 is a page that reloads or a laptop that goes to sleep: it may want to come back.
     End { resumable: code == Some(1001), close_code: Some(1000), ..End::new(EndReason::ViewerLeft) }
 }

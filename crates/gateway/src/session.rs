@@ -162,7 +162,7 @@ impl Gateway {
             Guest::Native(entrance) => entrance.wait_for(reach).await?,
         };
         let (endpoint, dialed) = reached?;
-        let start = session_start(spec, &endpoint, &dialed, seated);
+        let start = session_start(spec, &endpoint, &dialed);
         self.write_start(seated, &start).await?;
         guest.welcome(&dialed.init, self.limits.handshake).await?;
         Ok((dialed, start))
@@ -187,9 +187,10 @@ impl Gateway {
             .unwrap_or(Err(Farewell::refused("target.timeout")))
     }
 
-    /// Recorded before it is announced: without the journal there is no session.
+    /// Recorded before it is announced: without the journal there is no session. One that the journal knows
+    /// came back.
     async fn write_start(&self, seated: &Seated, start: &SessionStart) -> Result<(), End> {
-        if start.resumed && seated.entry.is_journaled() {
+        if seated.entry.is_journaled() {
             let viewer = start.spec.viewer;
             self.ports.journal.changed(&seated.change(Changed::Resumed { viewer })).await;
             return Ok(());
@@ -394,18 +395,18 @@ pub(crate) fn seen(dialed: &Dialed) -> Seen {
     Seen { strength: dialed.result.strength, identity: dialed.identity.clone(), may_pin: dialed.first_use }
 }
 
-fn session_start(spec: &SessionSpec, endpoint: &Endpoint, dialed: &Dialed, seated: &Seated) -> SessionStart {
+fn session_start(spec: &SessionSpec, endpoint: &Endpoint, dialed: &Dialed) -> SessionStart {
     let version = dialed.result.version_line;
     SessionStart {
         spec: spec.clone(),
         target_name: endpoint.name.clone(),
+        server: dialed.stream.socket().peer(),
         target_version: format!("RFB {:03}.{:03}", version.major, version.minor),
         security_type: u8::try_from(dialed.result.security_type.0).unwrap_or(0),
         strength: dialed.result.strength,
         width: dialed.init.width,
         height: dialed.init.height,
         desktop_name: readable(&dialed.init.name),
-        resumed: seated.generation > 0,
         at: SystemTime::now(),
     }
 }

@@ -233,6 +233,13 @@ struct Visitor {
     resume: Option<String>,
 }
 
+impl Visitor {
+    /// The spec of a session that goes on with this visitor.
+    fn continuing(&self, spec: SessionSpec) -> SessionSpec {
+        SessionSpec { viewer: self.arrival.client, user_agent: self.user_agent.clone(), ..spec }
+    }
+}
+
 /// Turns a token into a session's spec: a fresh one once, a lost one again by its resume key.
 async fn admit(api: &Api, token: &str, visitor: &Visitor) -> Result<SessionSpec, Problem> {
     if api.gateway.is_draining() {
@@ -243,7 +250,9 @@ async fn admit(api: &Api, token: &str, visitor: &Visitor) -> Result<SessionSpec,
         attempt.failed();
         return Err(unknown_ticket());
     };
-    let key = visitor.resume.as_deref().map(|key| ResumeKeyHash::of(key.as_bytes()));
+    let key = visitor.resume.as_deref().map(auth::resume::hash).transpose();
+    let key = key.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()))?;
+    let key = key.map(|key| ResumeKeyHash::from_bytes(*key.as_bytes()));
     let session = SessionId(Uuid::now_v7());
     let wish = TakeTicket {
         token_hash: hash(&token),
@@ -299,20 +308,32 @@ async fn resume(
     let resumed = match api.store.tickets().resume(wish, Utc::now()).await {
         Ok(resumed) => resumed,
         Err(ResumeError::Store(error)) => return Err(unavailable(&error)),
-        Err(error) => return Err(Problem::new(StatusCode::GONE, error.code(), error.to_string())),
+        Err(error) => {
+            return match waiting {
+                Some(spec) if opened(api, token, spec.session).await? => Ok(visitor.continuing(spec)),
+                _ => Err(Problem::new(StatusCode::GONE, error.code(), error.to_string())),
+            };
+        }
     };
     api.attachments.set(resumed.session, resumed.attachment);
-    Ok(SessionSpec {
+    Ok(visitor.continuing(SessionSpec {
         session: resumed.session,
         target: resumed.target,
         // A session that still waits may have been given other rules since.
         policy: waiting.filter(|s| s.session == resumed.session).map_or(resumed.policy, |s| s.policy),
         ingress: Ingress::WebSocket,
         viewer: visitor.arrival.client,
-        user_agent: visitor.user_agent.clone(),
+        user_agent: None,
         subject: resumed.subject,
         resume: Some(key),
-    })
+    }))
+}
+
+/// Whether this token's ticket was taken for that session. Until its target was reached a session has no row
+/// that says so.
+async fn opened(api: &Api, token: &Token, session: SessionId) -> Result<bool, Problem> {
+    let state = api.store.tickets().look(hash(token), Utc::now()).await.map_err(|e| unavailable(&e))?;
+    Ok(matches!(state, TicketState::Used(ticket) if ticket.session == Some(session)))
 }
 
 /// Tells a viewer why not, in a close frame that its page can read, and closes.

@@ -50,7 +50,7 @@ pub(crate) async fn health(State(api): State<Arc<Api>>) -> Response {
 pub(crate) struct Status {
     /// Seconds since the start.
     uptime: u64,
-    /// Sessions that run now.
+    /// Sessions that run now, without those that only wait for a lost viewer.
     active_sessions: usize,
     /// Threats in the last 24 hours; detection comes later, so none are known.
     threats_24h: u64,
@@ -63,7 +63,7 @@ pub(crate) struct Status {
 pub(crate) async fn status(State(api): State<Arc<Api>>, _admin: Admin) -> Json<Status> {
     Json(Status {
         uptime: api.started.elapsed().as_secs(),
-        active_sessions: api.gateway.registry().count(),
+        active_sessions: api.gateway.registry().list().iter().filter(|s| s.has_viewer()).count(),
         threats_24h: 0,
         version: env!("CARGO_PKG_VERSION"),
     })

@@ -30,6 +30,9 @@ pub(crate) struct Session {
     ingress: &'static str,
     client_ip: String,
     client_port: u16,
+    /// The address that was dialed, where the target is on the network.
+    server_ip: Option<String>,
+    server_port: Option<u16>,
     start_time: DateTime<Utc>,
     end_time: Option<DateTime<Utc>>,
     /// `active`, `terminated` or `blocked`.
@@ -178,6 +181,8 @@ fn show_session(api: &Api, record: SessionRecord) -> Session {
         },
         client_ip: record.client_ip.to_string(),
         client_port: record.client_port,
+        server_ip: record.server_ip.map(|ip| ip.to_string()),
+        server_port: record.server_port,
         start_time: record.start_time,
         end_time: record.end_time,
         status: record.status.column(),

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use gateway::Endpoint;
+use gateway::{Endpoint, SessionSnapshot};
 use model::target::{Address, Credentials, Identity, Security, Strength};
 use model::{Coded, Secret, TargetId};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(crate) struct Target {
     security: TargetSecurity,
     /// Whether a password is stored.
     has_password: bool,
-    /// Sessions that run now.
+    /// Sessions that run now, without those that only wait for a lost viewer.
     active_sessions: usize,
     created_at: DateTime<Utc>,
 }
@@ -222,7 +222,8 @@ pub fn endpoint(sealer: &auth::seal::Sealer, record: TargetRecord) -> Endpoint {
 }
 
 fn show_target(api: &Api, record: TargetRecord) -> Target {
-    let active_sessions = api.gateway.registry().list().iter().filter(|s| s.target == record.id).count();
+    let is_here = |s: &&SessionSnapshot| s.target == record.id && s.has_viewer();
+    let active_sessions = api.gateway.registry().list().iter().filter(is_here).count();
     let (identity, pin) = match record.security.identity {
         Identity::Verify => ("verify", None),
         Identity::FirstUse => ("first_use", None),

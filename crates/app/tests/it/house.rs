@@ -2,12 +2,17 @@
 
 use crate::http::{self, Answer};
 use anyhow::{Context, Result};
+use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
 use testkit::process::{Child, Program};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 pub(crate) struct House {
     pub(crate) web: SocketAddr,
@@ -107,13 +112,39 @@ impl House {
         self.console_from(token, protocols, Some(&self.origin())).await
     }
 
+    /// Opens a console's WebSocket, waits for something, and closes with this code.
+    pub(crate) async fn leave(
+        &self,
+        token: &str,
+        protocols: &str,
+        code: u16,
+        when: impl AsyncFnOnce() -> std::io::Result<()>,
+    ) -> Result<()> {
+        let mut socket = self.websocket(token, protocols, Some(&self.origin())).await?;
+        when().await?;
+        socket.close(Some(CloseFrame { code: code.into(), reason: "".into() })).await?;
+        // to the server's own close frame
+        while let Some(Ok(_)) = socket.next().await {}
+        Ok(())
+    }
+
     pub(crate) async fn console_from(
         &self,
         token: &str,
         protocols: &str,
         origin: Option<&str>,
     ) -> Result<(DuplexStream, Closing)> {
-        use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+        let socket = self.websocket(token, protocols, origin).await?;
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        Ok((ours, tokio::spawn(pump(socket, theirs))))
+    }
+
+    async fn websocket(
+        &self,
+        token: &str,
+        protocols: &str,
+        origin: Option<&str>,
+    ) -> Result<WebSocketStream<TcpStream>> {
         let mut request = format!("ws://{}/ws/console/vnc/{token}", self.web).into_client_request()?;
         if !protocols.is_empty() {
             request.headers_mut().insert("sec-websocket-protocol", protocols.parse()?);
@@ -122,9 +153,7 @@ impl House {
             request.headers_mut().insert("origin", origin.parse()?);
         }
         let stream = TcpStream::connect(self.web).await?;
-        let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
-        let (ours, theirs) = tokio::io::duplex(1 << 20);
-        Ok((ours, tokio::spawn(pump(socket, theirs))))
+        Ok(tokio_tungstenite::client_async(request, stream).await?.0)
     }
 }
 
@@ -133,12 +162,10 @@ pub(crate) type Closing = tokio::task::JoinHandle<Option<(u16, String)>>;
 
 /// Carries bytes between a WebSocket and a pipe until either ends.
 pub(crate) async fn pump<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: tokio_tungstenite::WebSocketStream<S>,
+    socket: WebSocketStream<S>,
     pipe: DuplexStream,
 ) -> Option<(u16, String)> {
-    use futures_util::{SinkExt, StreamExt};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio_tungstenite::tungstenite::Message;
     let (mut sink, mut stream) = socket.split();
     let (mut read, mut write) = tokio::io::split(pipe);
     let up = async move {

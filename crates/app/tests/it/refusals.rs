@@ -71,6 +71,19 @@ async fn a_page_of_another_site_opens_no_console() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_resume_key_that_is_not_random_uses_no_ticket_up() -> Result<()> {
+    let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
+    let ticket = house.ticket(1, "{}").await?;
+    let (stream, closing) = house.console(&ticket, "binary, resume.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").await?;
+    let (code, reason) = closing.await?.expect("a close frame");
+    assert_eq!((code, reason.contains("resume.malformed")), (4100, true), "{reason}");
+    drop(stream);
+    let info = house.ask("GET", &format!("/api/console/{ticket}/info"), "").await?;
+    assert_eq!(info.json()["state"], "waiting", "{info:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guessing_slows_down() -> Result<()> {
     let house = House::start().await?;
     let mut last = 0;

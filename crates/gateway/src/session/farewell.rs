@@ -94,7 +94,11 @@ mod tests {
     fn a_sentence_carries_its_code() {
         let told = Farewell::refused("target.unreachable").sentence();
         assert_eq!(told, "Gatehouse: the machine cannot be reached. Is it running? (target.unreachable)");
-        assert!(Farewell::refused("target.new").sentence().contains("Tell the administrator. (target.new)"));
+        assert!(
+            Farewell::refused("target.repeater")
+                .sentence()
+                .contains("Tell the administrator. (target.repeater)")
+        );
         let killed = Farewell::from(End::new(EndReason::Killed)).sentence();
         assert_eq!(killed, "Gatehouse: an administrator ended the session. (session.killed)");
     }

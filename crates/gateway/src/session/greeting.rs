@@ -4,7 +4,7 @@
 //! target. A target that refuses becomes the reason text of SecurityResult, which every viewer shows.
 
 use super::farewell::Farewell;
-use crate::relay::{End, ViewerSide, detail};
+use crate::relay::{End, ViewerSide, detail, viewer_closed};
 use crate::transport::Transport;
 use crate::ws::stream::{WsError, WsStream};
 use futures_util::future::{Either, select};
@@ -153,7 +153,7 @@ pub(super) fn broke(error: HandshakeError) -> End {
 
 fn left(error: WsError) -> End {
     match error {
-        WsError::Closed => End::new(EndReason::ViewerLeft),
+        WsError::Closed(code) => viewer_closed(code),
         WsError::Io(_) => End::new(EndReason::ViewerLost),
         WsError::Violation(violation) => End::violation(violation),
     }
