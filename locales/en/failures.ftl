@@ -1,8 +1,6 @@
 ### Failures: what happened; `.why` it did; what to do `.next`. The id is `failure-` and the code with dashes.
 
 failure-code = Code:
-fingerprint-pinned = Fingerprint known so far
-fingerprint-shown = Fingerprint shown now
 
 ## Found out by the interface
 

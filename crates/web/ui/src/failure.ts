@@ -9,8 +9,6 @@ export interface Failure {
   kind?: string | undefined;
   /** Data such as a fingerprint or an address; shown as code, never as a sentence. */
   detail?: string | undefined;
-  /** What was pinned of a target and what it shows, to be compared. */
-  fingerprints?: { pinned: string; shown: string } | undefined;
 }
 
 /** Codes the interface itself finds out; all others come from the server. */

@@ -35,8 +35,7 @@ export class Channel {
     this.socket.send(data);
   }
 
-  /** 1000: whoever closes here leaves for good. A page that is reloaded or closed is cut off by the browser, with 1001. */
-  close(code = 1000, reason?: string): void {
+  close(code?: number, reason?: string): void {
     this.socket.close(code, reason);
   }
 

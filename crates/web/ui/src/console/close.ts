@@ -48,10 +48,7 @@ export function retryOf({ code, kind }: Failure): Retry {
   return 'ask';
 }
 
-/**
- * Reads a close frame. The reason is `{"code":…,"detail":…}`, a code, a code with the pinned and the shown
- * fingerprint (SHA-256 in base64url, which fits where hex does not), or nothing.
- */
+/** Reads a close frame. The reason is `{"code":…,"detail":…}`, a bare code, or nothing. */
 export function readClose(closeCode: number, reason: string): Failure {
   const said = readReason(reason);
   const known = END_REASONS[closeCode];
@@ -66,8 +63,6 @@ export function readClose(closeCode: number, reason: string): Failure {
 }
 
 function readReason(reason: string): Failure | undefined {
-  const [code, pinned, shown] = reason.split(' ').map((word, at) => (at === 0 ? word : fingerprint(word)));
-  if (isCode(code) && pinned && shown) return { code, fingerprints: { pinned, shown } };
   if (!reason.startsWith('{')) return isCode(reason) ? { code: reason } : undefined;
   try {
     const parsed = JSON.parse(reason) as { code?: unknown; detail?: unknown };
@@ -76,13 +71,6 @@ function readReason(reason: string): Failure | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** `ungW…` to `BA:78:16:…`, as other programs show fingerprints. */
-function fingerprint(base64url: string): string | undefined {
-  if (!/^[\w-]{43}$/.test(base64url)) return undefined;
-  const bytes = atob(base64url.replaceAll('-', '+').replaceAll('_', '/'));
-  return Array.from(bytes, (byte) => byte.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()).join(':');
 }
 
 /** Waits before the three tries, in milliseconds. */
