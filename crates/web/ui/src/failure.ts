@@ -9,6 +9,19 @@ export interface Failure {
   kind?: string | undefined;
   /** Data such as a fingerprint or an address; shown as code, never as a sentence. */
   detail?: string | undefined;
+  /** Of a certificate or key that changed: the fingerprint that was pinned, and the one that is shown now. */
+  expected?: string | undefined;
+  presented?: string | undefined;
+}
+
+/** What a refusal adds to its code for people: fingerprints, so far. */
+export function detailsOf(details: unknown): Pick<Failure, 'expected' | 'presented'> {
+  if (typeof details !== 'object' || details === null) return {};
+  const { expected, presented } = details as Record<string, unknown>;
+  return {
+    ...(typeof expected === 'string' ? { expected } : {}),
+    ...(typeof presented === 'string' ? { presented } : {}),
+  };
 }
 
 /** Codes the interface itself finds out; all others come from the server. */

@@ -1,7 +1,6 @@
 /** One console: its connection, its states, and what the server says of it while it runs. */
 import { api, consoleInfoPath, type ConsoleInfo } from '../api';
 import { asFailure, FailureError, type Failure } from '../failure';
-import { locale } from '../i18n.svelte';
 import { Channel } from './channel';
 import { BACK_OFF, readClose, retryOf, type Retry } from './close';
 import { resumeKey, websocketUrl } from './resume';
@@ -317,7 +316,6 @@ export class ConsoleSession {
     const wasViewOnly = this.viewOnly;
     this.info = info;
     this.name = info.target_name;
-    locale.suggest(info.language);
     if (typeof info.time_left_s === 'number') this.deadline = performance.now() + info.time_left_s * 1000;
     else this.deadline = undefined;
     this.tick();
