@@ -12,6 +12,8 @@ export interface Failure {
   /** Of a certificate or key that changed: the fingerprint that was pinned, and the one that is shown now. */
   expected?: string | undefined;
   presented?: string | undefined;
+  /** Who did it. */
+  by?: string | undefined;
 }
 
 /** What a refusal adds to its code for people: fingerprints, so far. */
@@ -44,6 +46,8 @@ export function messageId(code: string): string {
 export function tellingId(failure: Failure, has: (id: string) => boolean): string {
   const area = failure.code.split('.')[0] ?? '';
   const ids = [failure.code, failure.kind, area].filter((code) => code !== undefined).map(messageId);
+  // Where somebody did it, the sentence names who.
+  if (failure.by !== undefined) ids.unshift(`${messageId(failure.code)}-by`);
   return ids.find(has) ?? messageId('interface.unknown');
 }
 
