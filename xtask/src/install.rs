@@ -45,6 +45,7 @@ const DEMO: &[Need] = &[
 const TEST: &[Need] = &[
     tool("xtigervncviewer", &["tigervnc-viewer"]),
     tool("tigervncpasswd", &["tigervnc-tools"]),
+    tool("xtightvncviewer", &["xtightvncviewer"]),
     tool("x11vnc", &["x11vnc"]),
     tool("Xvfb", &["xvfb"]),
     tool("xclip", &["xclip"]),

@@ -29,6 +29,8 @@ pub struct Api {
     pub metrics: PrometheusHandle,
     /// Who may read figures from elsewhere than loopback.
     pub metrics_token: Option<model::Secret>,
+    /// Whether tickets carry a one-time password for VncAuth.
+    pub vnc_auth: bool,
     /// How long a new ticket lives.
     pub ticket_lifetime: Duration,
     /// This installation.

@@ -17,11 +17,12 @@ use gateway::{Endpoint, SessionSpec};
 use model::session::Ingress;
 use model::target::Identity;
 use model::{BootId, Coded, NodeId, SessionId, TargetId};
+use rfb::handshake::VncResponse;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
-use store::{NewSession, Store, StoreError, TakeError, TakeTicket, TokenHash};
+use store::{NewSession, Store, StoreError, TakeError, TakeTicket, TokenHash, VncCandidate};
 use uuid::Uuid;
 
 /// Looks targets up in the store and opens their sealed secrets.
@@ -63,9 +64,13 @@ impl Endpoints for StoredEndpoints {
     }
 }
 
+/// Tickets that one VncAuth response is compared with: unseal and DES take a few microseconds each.
+const VNC_CANDIDATES: u64 = 512;
+
 /// Lets native viewers in by ticket.
 pub(crate) struct TicketDoor {
     pub(crate) store: Store,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) guard: Arc<api::guard::Guard>,
 }
 
@@ -77,16 +82,11 @@ impl Doorkeeper for TicketDoor {
     fn judge(&self, source: SocketAddr, claim: NativeClaim) -> BoxFuture<'_, Result<SessionSpec, Refusal>> {
         async move {
             let attempt = self.guard.attempt(source.ip()).map_err(|_| Refusal::Throttled)?;
-            let NativeClaim::Plain { password, .. } = claim else {
-                attempt.failed();
-                return Err(Refusal::WrongCredentials);
-            };
-            let Ok(token) = Token::parse(password.expose().trim()) else {
+            let Some(token_hash) = self.claimed(claim).await? else {
                 attempt.failed();
                 return Err(Refusal::WrongCredentials);
             };
             let session = SessionId(Uuid::now_v7());
-            let token_hash = TokenHash(*token.hash().as_bytes());
             let wish = TakeTicket { token_hash, session, taken_by: source, resume_hash: None };
             match self.store.tickets().take(wish, Utc::now()).await {
                 Ok(taken) => {
@@ -117,6 +117,37 @@ impl Doorkeeper for TicketDoor {
             }
         }
         .boxed()
+    }
+}
+
+impl TicketDoor {
+    /// The ticket that a viewer claims to have.
+    async fn claimed(&self, claim: NativeClaim) -> Result<Option<TokenHash>, Refusal> {
+        match claim {
+            NativeClaim::Plain { password, .. } => {
+                let token = Token::parse(password.expose().trim()).ok();
+                Ok(token.map(|token| TokenHash(*token.hash().as_bytes())))
+            }
+            NativeClaim::VncAuth(response) => self.challenged(&response).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// The ticket whose one-time password a response was made with. Every candidate is compared, so that the
+    /// time tells nothing about which one fits.
+    async fn challenged(&self, response: &VncResponse) -> Result<Option<TokenHash>, Refusal> {
+        let candidates = self.store.tickets().vnc_candidates(VNC_CANDIDATES, Utc::now()).await;
+        let candidates = candidates.map_err(|error| {
+            tracing::error!(%error, "Tickets could not be compared with a response");
+            Refusal::Unavailable
+        })?;
+        let fits = |candidate: &VncCandidate| {
+            let sealed = &candidate.sealed_vnc_password;
+            let password = api::open_vnc_password(&self.sealer, candidate.id, sealed);
+            password.is_some_and(|password| response.matches(&password))
+        };
+        let fitting: Vec<_> = candidates.iter().filter(|candidate| fits(candidate)).collect();
+        Ok(fitting.first().map(|found| found.token_hash))
     }
 }
 

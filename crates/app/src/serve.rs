@@ -34,8 +34,10 @@ use uuid::Uuid;
 
 /// Changed certificate files are noticed within this time; SIGHUP is quicker.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
-/// Expired links and tickets are forgotten at this pace, a day after they mean nothing.
+/// Expired links and tickets are forgotten at this pace; links a day after they mean nothing.
 const PURGE: Duration = Duration::from_secs(3600);
+/// A taken ticket is what a lost viewer comes back with, and sessions may last for weeks.
+const TICKETS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
 
 /// Runs the gateway until it is told to stop.
 pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
@@ -93,7 +95,11 @@ impl Open {
         let guard = Arc::new(Guard::new(Throttle::new(Limits::TOKENS)));
         let hub = Arc::new(Hub::new(boot.0.simple().to_string()));
         let attachments = Arc::new(Attachments::default());
-        let door = Arc::new(TicketDoor { store: house.store.clone(), guard: Arc::clone(&guard) });
+        let door = Arc::new(TicketDoor {
+            store: house.store.clone(),
+            sealer: Arc::clone(&house.sealer),
+            guard: Arc::clone(&guard),
+        });
         let journal = StoredJournal {
             store: house.store.clone(),
             hub: Arc::clone(&hub),
@@ -132,6 +138,7 @@ impl Open {
             trusted_proxies,
             metrics: recorder()?,
             metrics_token: metrics_token(&house.config)?,
+            vnc_auth: house.config.native.vnc_auth,
             ticket_lifetime: Duration::from_secs(u64::from(house.config.sessions.expires_minutes) * 60),
             node: house.node,
             boot,
@@ -279,6 +286,9 @@ fn keep_house(house: &House, certificates: Arc<Certificates>, stop: &Cancellatio
                     let before = Utc::now() - chrono::TimeDelta::days(1);
                     if let Err(error) = store.admin().purge(before).await {
                         tracing::warn!(%error, "Expired log-ins could not be forgotten");
+                    }
+                    if let Err(error) = store.tickets().purge(Utc::now() - TICKETS_KEPT).await {
+                        tracing::warn!(%error, "Expired tickets could not be forgotten");
                     }
                 }
             }

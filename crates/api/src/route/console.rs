@@ -9,6 +9,7 @@ use crate::schema;
 use crate::state::Api;
 use crate::who::Admin;
 use crate::{hash, unavailable};
+use auth::seal::{Place, Sealer};
 use auth::token::Token;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -24,11 +25,11 @@ use gateway::ws::{Upgrade, UpgradeError};
 use gateway::{ResumeKeyHash, SessionSpec};
 use hyper_util::rt::TokioIo;
 use model::session::Ingress;
-use model::{Coded, Policy, SessionId, TicketId};
+use model::{Coded, Policy, Secret, SessionId, TicketId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{NewTicket, ResumeError, ResumeTicket, TakeError, TakeTicket, TicketState, TokenHash};
+use store::{NewTicket, ResumeError, ResumeTicket, Sealed, TakeError, TakeTicket, TicketState, TokenHash};
 use tokio::io::AsyncWriteExt;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -74,6 +75,8 @@ pub(crate) struct ConsoleTicket {
     websocket_path: String,
     console_path: String,
     expires_at: DateTime<Utc>,
+    /// One-time password for viewers that know only VncAuth, where that is switched on.
+    vnc_password: Option<String>,
 }
 
 /// Makes a ticket for a target.
@@ -98,17 +101,21 @@ pub(crate) async fn request(
         return Err(draining());
     }
     let target = targets::find(&api, &id).await?;
-    let token = Token::fresh();
+    let (id, token) = (TicketId(Uuid::now_v7()), Token::fresh());
+    let vnc_password = api.vnc_auth.then(auth::vnc_password::fresh);
     let now = Utc::now();
     let expires_at = now + TimeDelta::from_std(life).unwrap_or(TimeDelta::minutes(15));
     let ticket = NewTicket {
-        id: TicketId(Uuid::now_v7()),
+        id,
         token_hash: hash(&token),
         target: target.id,
         policy: Policy { view_only: wish.view_only, ..Policy::default() },
         subject: admin.subject,
         created_at: now,
         expires_at,
+        sealed_vnc_password: vnc_password
+            .as_ref()
+            .map(|password| seal_vnc_password(&api.sealer, id, password)),
     };
     api.store.tickets().issue(ticket).await.map_err(|e| unavailable(&e))?;
     Ok(Json(ConsoleTicket {
@@ -117,7 +124,22 @@ pub(crate) async fn request(
         token: token.expose().to_owned(),
         protocol: "vnc",
         expires_at,
+        vnc_password: vnc_password.map(|password| password.expose().to_owned()),
     }))
+}
+
+/// Seals a ticket's one-time password for VncAuth; bound to its row.
+pub fn seal_vnc_password(sealer: &Sealer, ticket: TicketId, password: &Secret) -> Sealed {
+    Sealed(sealer.seal(&vnc_password_place(ticket), password))
+}
+
+/// Opens it again; `None` under another key.
+pub fn open_vnc_password(sealer: &Sealer, ticket: TicketId, sealed: &Sealed) -> Option<Secret> {
+    sealer.open(&vnc_password_place(ticket), &sealed.0).ok()
+}
+
+fn vnc_password_place(ticket: TicketId) -> Place<'static> {
+    Place { table: "tickets", row: ticket.0.into_bytes(), column: "sealed_vnc_password" }
 }
 
 /// What a console page may know before and while it runs.

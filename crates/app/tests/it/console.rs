@@ -132,8 +132,12 @@ async fn a_page_that_leaves_ends_its_session_and_one_that_reloads_is_waited_for(
 }
 
 /// Greets as a browser does; how the console was closed.
-async fn closed_before_a_picture(stream: tokio::io::DuplexStream, closing: Closing) -> Result<(u16, String)> {
-    assert!(Viewer::connect(stream, ViewerOptions::default()).await.is_err());
+async fn closed_before_a_picture(
+    mut stream: tokio::io::DuplexStream,
+    closing: Closing,
+) -> Result<(u16, String)> {
+    // It stays until it is closed from there.
+    assert!(Viewer::connect(&mut stream, ViewerOptions::default()).await.is_err());
     closing.await?.context("no close frame")
 }
 

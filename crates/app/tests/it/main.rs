@@ -5,4 +5,5 @@ mod console;
 mod fronts;
 mod house;
 mod http;
+mod native;
 mod refusals;

@@ -164,21 +164,3 @@ async fn pages_and_documents_are_served() -> Result<()> {
     );
     Ok(())
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_native_door_offers_only_what_protects_a_ticket() -> Result<()> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let house = House::start().await?;
-    let mut viewer = tokio::net::TcpStream::connect(house.native).await?;
-    let mut version = [0; 12];
-    viewer.read_exact(&mut version).await?;
-    assert_eq!(&version, b"RFB 003.008\n");
-    viewer.write_all(&version).await?;
-    let count = viewer.read_u8().await?;
-    let mut types = vec![0; count.into()];
-    viewer.read_exact(&mut types).await?;
-    types.sort_unstable();
-    // VeNCrypt and RA2-256: both encrypt before a ticket is asked for.
-    assert_eq!(types, [19, 129]);
-    Ok(())
-}
