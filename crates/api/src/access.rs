@@ -6,12 +6,15 @@ use crate::arrival::Arrival;
 use crate::error::Problem;
 use crate::state::Api;
 use crate::table::Access;
+use crate::unavailable;
 use crate::who::{self, Person};
 use auth::rights::{self, Denied};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chrono::Utc;
+use model::audit::Action;
 use model::{Coded, Right};
 use std::sync::Arc;
 
@@ -29,12 +32,14 @@ pub(crate) async fn check(
 
 async fn admit(api: &Api, access: Access, request: &mut Request) -> Result<(), Problem> {
     let arrival = *request.extensions().get::<Arrival>().ok_or_else(Problem::not_logged_in)?;
-    if matches!(access, Access::Open) {
-        return Ok(());
+    match access {
+        Access::Free => return Ok(()),
+        Access::Open => return api.limits.stranger(arrival.client.ip()),
+        _ => {}
     }
     let asked = who::authenticate(api, arrival, request).await;
     if let Ok(Some(person)) = &asked {
-        api.limits.person(&person.limit_key())?;
+        api.limits.caller(person.caller())?;
         request.extensions_mut().insert(person.clone());
     } else if !matches!(access, Access::ConsoleToken) {
         // A console's token is a login of its own: its handler counts the wrong ones.
@@ -42,7 +47,7 @@ async fn admit(api: &Api, access: Access, request: &mut Request) -> Result<(), P
     }
     let person = asked?;
     match access {
-        Access::Open | Access::ConsoleToken | Access::Metrics => Ok(()),
+        Access::Free | Access::Open | Access::ConsoleToken | Access::Metrics => Ok(()),
         Access::Person => person.map(drop).ok_or_else(Problem::not_logged_in),
         Access::Login => match person.ok_or_else(Problem::not_logged_in)?.who.via {
             rights::Via::Login => Ok(()),
@@ -50,7 +55,16 @@ async fn admit(api: &Api, access: Access, request: &mut Request) -> Result<(), P
         },
         Access::Right(right) => {
             let person = person.ok_or_else(Problem::not_logged_in)?;
-            rights::reach(&person.who, right).map(drop).map_err(denied)
+            match rights::reach(&person.who, right) {
+                Ok(_) => Ok(()),
+                Err(refused) if right == Right::OpenConsole => {
+                    // An attempt at a console is written down also where it gets no further than this.
+                    let entry = person.entry(Action::ConsoleRefused).code(refused.code());
+                    api.store.audit().append(vec![entry], Utc::now()).await.map_err(|e| unavailable(&e))?;
+                    Err(denied(refused))
+                }
+                Err(refused) => Err(denied(refused)),
+            }
         }
     }
 }

@@ -16,7 +16,9 @@ use std::sync::Arc;
 /// What is asked of whoever comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
-    /// Nothing: log-in pages, health and documents.
+    /// Nothing, and it is not counted: health, documents, pages.
+    Free,
+    /// Nothing: logging in.
     Open,
     /// A console's token in the path; its handler judges it.
     ConsoleToken,
