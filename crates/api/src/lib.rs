@@ -12,6 +12,7 @@ pub mod guard;
 pub mod live;
 mod openapi;
 mod route;
+mod schema;
 mod state;
 mod who;
 

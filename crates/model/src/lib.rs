@@ -2,6 +2,7 @@
 //!
 //! Tier 0. No I/O, no clock, no randomness: a value that needs either is made elsewhere and handed in.
 
+pub mod audit;
 pub mod code;
 pub mod egress;
 pub mod event;

@@ -5,6 +5,7 @@
 use crate::arrival::Arrival;
 use crate::error::{Problem, ProblemBody};
 use crate::route::targets;
+use crate::schema;
 use crate::state::Api;
 use crate::who::Admin;
 use crate::{hash, unavailable};
@@ -126,10 +127,14 @@ pub(crate) struct ConsoleInfo {
     view_only: bool,
     /// When an unused ticket ends.
     expires_at: DateTime<Utc>,
-    /// `waiting`, `active`, `frozen`, `awaiting_resume` or `ended`.
+    #[schema(value_type = schema::ConsoleState)]
     state: &'static str,
     /// Seconds until the session must end, where that is limited.
     time_left_s: Option<u64>,
+    /// Its session, once the ticket was taken; live events name it.
+    session_id: Option<Uuid>,
+    /// Whether who asks may listen to `/ws/events`; a bare token may not.
+    live_events: bool,
 }
 
 /// Looks at a ticket or its session; uses nothing up. The token is the right to do so.
@@ -138,6 +143,7 @@ pub(crate) struct ConsoleInfo {
 pub(crate) async fn info(
     State(api): State<Arc<Api>>,
     Extension(arrival): Extension<Arrival>,
+    listener: Result<Admin, Problem>,
     Path(token): Path<String>,
 ) -> Result<Json<ConsoleInfo>, Problem> {
     let attempt = api.throttle.attempt(arrival.client.ip())?;
@@ -183,6 +189,8 @@ pub(crate) async fn info(
         expires_at: ticket.expires_at,
         state,
         time_left_s,
+        session_id: ticket.session.map(|id| id.0),
+        live_events: listener.is_ok(),
     }))
 }
 

@@ -1,6 +1,7 @@
 //! Targets: list, register, test, remove.
 
 use crate::error::{Problem, ProblemBody};
+use crate::schema;
 use crate::state::Api;
 use crate::unavailable;
 use crate::who::Admin;
@@ -26,7 +27,7 @@ pub(crate) struct Target {
     name: String,
     /// `host:port`, `unix:/path` or `testcard`.
     address: String,
-    /// `tcp`, `unix` or `test_card`.
+    #[schema(value_type = schema::TargetKind)]
     kind: &'static str,
     security: TargetSecurity,
     /// Whether a password is stored.
@@ -39,14 +40,16 @@ pub(crate) struct Target {
 /// What a target's entry allows.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TargetSecurity {
-    /// `open`, `authenticated`, `encrypted_anonymous`, `encrypted_verified`.
+    /// Weakest way that may be used.
+    #[schema(value_type = schema::Strength)]
     floor: String,
-    /// `verify`, `pinned`, `first_use`.
+    #[schema(value_type = schema::IdentityRule)]
     identity: &'static str,
     /// SHA-256 of the pinned certificate or key.
     pin: Option<String>,
     anonymous_tls: bool,
     /// Strongest way seen so far.
+    #[schema(value_type = Option<schema::Strength>)]
     seen: Option<String>,
 }
 
@@ -91,7 +94,7 @@ pub(crate) struct AddTarget {
     password: Option<String>,
     /// Weakest way that may be used.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "authenticated")]
+    #[schema(value_type = Option<schema::Strength>, example = "authenticated")]
     floor: Strength,
     /// SHA-256 of the certificate or RA2 key that must be shown, lower-case hex.
     #[serde(default)]
@@ -162,6 +165,7 @@ pub(crate) struct Tested {
     /// The type that was used.
     security_type: String,
     /// How strong the way is.
+    #[schema(value_type = schema::Strength)]
     strength: String,
     /// Fingerprint of the certificate or key that was shown.
     peer_identity: Option<String>,

@@ -1,6 +1,7 @@
 //! Consoles through the whole program: browser's way and native way, live control, reconnects.
 
 use crate::house::House;
+use crate::http;
 use anyhow::Result;
 use testkit::vnc::{Viewer, ViewerOptions};
 use testkit::wait;
@@ -123,6 +124,42 @@ async fn frozen_and_thawed_sessions_are_shown_and_told() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_sessions_comes_in_pages_that_know_their_number() -> Result<()> {
+    let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        let token = house.ticket(1, "{}").await?;
+        let (stream, closing) = house.console(&token, "").await?;
+        let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+        viewer.wait_for_updates(1).await?;
+        open.push((viewer, closing));
+    }
+    let read = async |query: &str| {
+        let answer = house.ask("GET", &format!("/api/sessions?status=active{query}"), "").await?;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        anyhow::Ok(answer.json())
+    };
+    let ids = |page: &serde_json::Value| -> Vec<String> {
+        let rows = page["sessions"].as_array().into_iter().flatten();
+        rows.filter_map(|row| row["id"].as_str().map(str::to_owned)).collect()
+    };
+    let all = read("").await?;
+    assert_eq!((all["total"].as_u64(), all["page"].as_u64()), (Some(5), Some(1)), "{all}");
+    assert!(all["next"].is_null(), "{all}");
+    let second = read("&limit=2&offset=2").await?;
+    assert_eq!((second["total"].as_u64(), second["page"].as_u64()), (Some(5), Some(2)), "{second}");
+    assert_eq!(ids(&second), ids(&all)[2..4]);
+    let cursor = second["next"].as_str().unwrap_or_default();
+    let third = read(&format!("&limit=2&cursor={cursor}")).await?;
+    assert_eq!((third["total"].as_u64(), third["page"].as_u64()), (Some(5), Some(3)), "{third}");
+    assert_eq!(ids(&third), ids(&all)[4..]);
+    assert!(third["next"].is_null(), "{third}");
+    let behind = read("&limit=2&offset=6").await?;
+    assert_eq!((ids(&behind).len(), behind["page"].as_u64()), (0, Some(4)), "{behind}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn live_events_tell_of_a_session_in_document_e_s_envelope() -> Result<()> {
     use futures_util::StreamExt;
     use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -135,7 +172,7 @@ async fn live_events_tell_of_a_session_in_document_e_s_envelope() -> Result<()> 
     let token = house.ticket(1, "{}").await?;
     let (stream, _closing) = house.console(&token, "").await?;
     let viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
-    let next = async {
+    let mut next = async || {
         while let Some(Ok(message)) = events.next().await {
             if let Ok(text) = message.into_text()
                 && let Ok(event) = serde_json::from_str::<serde_json::Value>(&text)
@@ -145,10 +182,27 @@ async fn live_events_tell_of_a_session_in_document_e_s_envelope() -> Result<()> 
         }
         None
     };
-    let event = tokio::time::timeout(wait::LIMIT, next).await?.expect("an event");
+    let event = tokio::time::timeout(wait::LIMIT, next()).await?.expect("an event");
     assert_eq!(event["type"], "vnc_session_started");
     assert!(event["timestamp"].is_string() && event["id"].is_string(), "{event}");
     assert_eq!(event["payload"]["target_name"], "test card");
+    let id = event["payload"]["session_id"].as_str().unwrap_or_default().to_owned();
+    let info = house.ask("GET", &format!("/api/console/{token}/info"), "").await?.json();
+    assert_eq!((info["session_id"].as_str(), info["live_events"].as_bool()), (Some(id.as_str()), Some(true)));
+    // Who holds the link and nothing else reads the same, and asks again where others listen.
+    let bare = http::send(house.web, "GET", &format!("/api/console/{token}/info"), &[], "").await?.json();
+    assert_eq!(
+        (bare["session_id"].as_str(), bare["live_events"].as_bool()),
+        (Some(id.as_str()), Some(false))
+    );
+    assert_eq!(house.ask("POST", &format!("/api/sessions/{id}/kill"), "").await?.status, 204);
+    let event = tokio::time::timeout(wait::LIMIT, next()).await?.expect("an event");
+    assert_eq!(event["type"], "vnc_session_changed");
+    assert_eq!(event["payload"]["changed"]["ending"], "session.killed");
+    assert_eq!(event["payload"]["by"], "admin");
+    let event = tokio::time::timeout(wait::LIMIT, next()).await?.expect("an event");
+    assert_eq!(event["type"], "vnc_session_ended");
+    assert_eq!(event["payload"]["reason"], "session.killed");
     drop(viewer);
     Ok(())
 }
