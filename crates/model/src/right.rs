@@ -5,64 +5,84 @@
 
 use crate::principal::{Role, Scope};
 
-/// One thing that can be done.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[non_exhaustive]
-pub enum Right {
+macro_rules! rights {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// One thing that can be done.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Right {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Right {
+            /// All rights, for tests that must name every one.
+            pub const ALL: &[Right] = &[$(Right::$name,)*];
+
+            /// The word in documents and in the API.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Right::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+rights! {
     /// See targets in lists, with their state.
-    SeeTargets,
+    SeeTargets = "see_targets",
     /// Open a console of a target.
-    OpenConsole,
+    OpenConsole = "open_console",
     /// Extend one's console.
-    ExtendConsole,
+    ExtendConsole = "extend_console",
     /// End one's console.
-    EndConsole,
+    EndConsole = "end_console",
     /// See sessions, running and past.
-    SeeSessions,
+    SeeSessions = "see_sessions",
     /// End a running session.
-    KillSession,
+    KillSession = "kill_session",
     /// Freeze the input of a running session, and thaw it.
-    FreezeSession,
+    FreezeSession = "freeze_session",
     /// Change the policy of a running session.
-    ChangePolicy,
+    ChangePolicy = "change_policy",
     /// Switch machines on and off, and reset them.
-    UsePower,
+    UsePower = "use_power",
     /// Add, change and remove targets.
-    ManageTargets,
+    ManageTargets = "manage_targets",
     /// Let the gateway try a target's connection.
-    TestTarget,
+    TestTarget = "test_target",
     /// Start, stop and change desktops.
-    ManageDesktops,
+    ManageDesktops = "manage_desktops",
     /// See figures over everything: dashboards and the status.
-    SeeDashboard,
+    SeeDashboard = "see_dashboard",
     /// See threats and what they are made of.
-    SeeThreats,
+    SeeThreats = "see_threats",
     /// Judge a threat: true or false.
-    JudgeThreat,
+    JudgeThreat = "judge_threat",
     /// Block an address for a time, and let it in again.
-    BlockAddress,
+    BlockAddress = "block_address",
     /// Read the metrics.
-    ReadMetrics,
+    ReadMetrics = "read_metrics",
     /// See people and groups.
-    SeePeople,
+    SeePeople = "see_people",
     /// Add, change, disable and remove people.
-    ManagePeople,
+    ManagePeople = "manage_people",
     /// Add, change and remove groups, their members and their targets.
-    ManageGroups,
+    ManageGroups = "manage_groups",
     /// Grant targets to people.
-    ManageGrants,
+    ManageGrants = "manage_grants",
     /// Change one's own name, language and password.
-    ManageAccount,
+    ManageAccount = "manage_account",
     /// See log-ins and end them.
-    ManageLogins,
+    ManageLogins = "manage_logins",
     /// Make, see and revoke API tokens.
-    ManageTokens,
+    ManageTokens = "manage_tokens",
     /// Read and verify the audit log.
-    ReadAudit,
+    ReadAudit = "read_audit",
     /// Take the audit log and its signed heads out.
-    ExportAudit,
+    ExportAudit = "export_audit",
     /// See and change the settings.
-    ManageSettings,
+    ManageSettings = "manage_settings",
 }
 
 /// How far a role reaches with a right.
@@ -158,39 +178,6 @@ impl Right {
     /// password or a new token.
     pub fn needs_login(self) -> bool {
         matches!(self, Right::ManageAccount | Right::ManageLogins | Right::ManageTokens)
-    }
-
-    /// The word in documents and in the API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Right::SeeTargets => "see_targets",
-            Right::OpenConsole => "open_console",
-            Right::ExtendConsole => "extend_console",
-            Right::EndConsole => "end_console",
-            Right::SeeSessions => "see_sessions",
-            Right::KillSession => "kill_session",
-            Right::FreezeSession => "freeze_session",
-            Right::ChangePolicy => "change_policy",
-            Right::UsePower => "use_power",
-            Right::ManageTargets => "manage_targets",
-            Right::TestTarget => "test_target",
-            Right::ManageDesktops => "manage_desktops",
-            Right::SeeDashboard => "see_dashboard",
-            Right::SeeThreats => "see_threats",
-            Right::JudgeThreat => "judge_threat",
-            Right::BlockAddress => "block_address",
-            Right::ReadMetrics => "read_metrics",
-            Right::SeePeople => "see_people",
-            Right::ManagePeople => "manage_people",
-            Right::ManageGroups => "manage_groups",
-            Right::ManageGrants => "manage_grants",
-            Right::ManageAccount => "manage_account",
-            Right::ManageLogins => "manage_logins",
-            Right::ManageTokens => "manage_tokens",
-            Right::ReadAudit => "read_audit",
-            Right::ExportAudit => "export_audit",
-            Right::ManageSettings => "manage_settings",
-        }
     }
 
     /// All rights with what a role reaches by them, for the interface; without those that it has not.
