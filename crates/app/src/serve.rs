@@ -9,7 +9,7 @@ use crate::{address, telemetry, ticket};
 use anyhow::{Context, Result};
 use api::Api;
 use api::attachments::Attachments;
-use api::guard::Guard;
+use api::guard::{Guard, LocalBrake};
 use api::live::Hub;
 use auth::throttle::{Limits, Throttle};
 use chrono::Utc;
@@ -92,13 +92,13 @@ impl Open {
                 .context("web.trusted_proxies")?,
         );
         let web = listen_web(house, &certificates, &trusted_proxies)?;
-        let guard = Arc::new(Guard::new(Throttle::new(Limits::TOKENS)));
+        let guard = Guard::new(Arc::new(LocalBrake::new(Throttle::new(Limits::TOKENS))));
         let hub = Arc::new(Hub::new(boot.0.simple().to_string()));
         let attachments = Arc::new(Attachments::default());
         let door = Arc::new(TicketDoor {
             store: house.store.clone(),
             sealer: Arc::clone(&house.sealer),
-            guard: Arc::clone(&guard),
+            guard: guard.clone(),
         });
         let journal = StoredJournal {
             store: house.store.clone(),
@@ -131,6 +131,7 @@ impl Open {
         let api = Api {
             store: house.store.clone(),
             gateway: Arc::clone(&gateway),
+            sessions: gateway.sessions(),
             hub,
             attachments,
             sealer: Arc::clone(&house.sealer),
