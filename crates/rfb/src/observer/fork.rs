@@ -157,6 +157,7 @@ impl Fork {
 impl Reading {
     fn new(mut updates: Updates, sizes: PixelSizes, format: usize) -> Reading {
         updates.sizes = sizes;
+        updates.draft = updates.draft.map(|draft| Box::new(draft.branch()));
         let place = Place { updates, ahead: 0, format, notes: Vec::new() };
         Reading { place, cut: None, headers: 0, skip: 0 }
     }
@@ -311,7 +312,12 @@ impl Observer {
 
     fn take_over<S: Sink>(&mut self, place: Place, joined: Option<Vec<usize>>, sink: &mut S) {
         let rectangles = self.updates.rectangles;
+        let mut draft = self.updates.draft.take();
         self.updates = place.updates;
+        if let (Some(draft), Some(branch)) = (&mut draft, self.updates.draft.take()) {
+            draft.append(*branch);
+        }
+        self.updates.draft = draft;
         match joined {
             Some(others) => {
                 self.updates.rectangles += rectangles;

@@ -17,6 +17,8 @@ use model::policy::ClipboardRule;
 pub(super) struct Stream {
     /// Bytes of the message under way that need no look.
     skip: usize,
+    /// Those of them that a skeleton does not have yet.
+    unseen: usize,
     dropping: bool,
     /// The message under way.
     kind: Option<u8>,
@@ -44,6 +46,7 @@ impl Observer {
         loop {
             let Err(fault) = self.run_target(input, &mut at, sink) else { return (at, None) };
             Self::report_fault(Origin::Target, fault, sink);
+            self.trace_fault(Origin::Target, input.get(at..).unwrap_or_default());
             if !self.is_joined_late() {
                 self.target.fault = Some(fault);
                 return (at, Some(fault));
@@ -97,7 +100,9 @@ impl Observer {
             let Some(extent) = kind::measure(rest, self.takes_extended_clipboard())? else { return Ok(()) };
             let Some(shown) = rest.get(..extent.look) else { return Ok(()) };
             let ruling = self.judge_target(message, shown, extent, sink)?;
+            self.trace_message(Origin::Target, shown, extent);
             self.target.kind = Some(message);
+            self.target.unseen = extent.total - extent.look;
             self.target.dropping = ruling == Ruling::Drop;
             self.target.skip = extent.total;
             if ruling == Ruling::Drop {
@@ -113,6 +118,10 @@ impl Observer {
         }
         *at += taken;
         self.target.skip -= taken;
+        if let Some(draft) = &mut self.updates.draft {
+            draft.blank(self.target.unseen.saturating_sub(self.target.skip));
+            self.target.unseen = self.target.unseen.min(self.target.skip);
+        }
     }
 
     /// The format or the place in the bytes is not known; false: more bytes are needed.

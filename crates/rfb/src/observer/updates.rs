@@ -6,6 +6,8 @@
 use crate::encoding::tight::{self, Dialect, Head};
 use crate::encoding::{Encoding, EncodingSet, Measure, PixelSizes, Walked, hextile, jpeg, trle};
 use crate::message::NAME_SHOWN;
+use crate::trace::Draft;
+use crate::trace::body::{Body, Shape};
 use crate::wire::Reader;
 use crate::{Misbehavior, PixelFormat, limits};
 use model::event::{Event, Sink};
@@ -23,6 +25,8 @@ pub(super) struct Updates {
     rectangle: Rectangle,
     walk: Walk,
     skip: usize,
+    /// Where a skeleton is kept.
+    pub(super) draft: Option<Box<Draft>>,
 }
 
 /// What rectangles may come.
@@ -126,6 +130,7 @@ impl Updates {
             rectangle: Rectangle { width: 0, height: 0, sizes },
             walk: Walk::Header,
             skip: 0,
+            draft: None,
         }
     }
 
@@ -133,6 +138,11 @@ impl Updates {
     pub(super) fn begin(&mut self, rectangles: u16) {
         self.update = Update { open: true, left: rectangles, bytes: 4, ..Update::default() };
         self.walk = Walk::Header;
+        if let Some(draft) = &mut self.draft {
+            draft.line(format_args!("FramebufferUpdate"));
+            draft.keep(&[0, 0]);
+            draft.keep(&rectangles.to_be_bytes());
+        }
     }
 
     /// Forgets the update under way: it was none.
@@ -185,10 +195,14 @@ impl Updates {
                 let taken = self.skip.min(rest.len());
                 self.skip -= taken;
                 *at += taken;
+                self.trace(&[], taken);
                 if self.skip > 0 {
                     return Ok(Progress::Waits);
                 }
                 rest = input.get(*at..).unwrap_or_default();
+            }
+            if let (Walk::Header, Some(draft)) = (&self.walk, &mut self.draft) {
+                draft.end_body();
             }
             let walked = match &mut self.walk {
                 Walk::Header if self.update.left == 0 => return Ok(Progress::Ended),
@@ -204,7 +218,10 @@ impl Updates {
                     let encoding = *encoding;
                     match self.head(encoding, rest, sink)? {
                         Some(len) => {
-                            self.pass(rest, at, len);
+                            self.pass(rest, at, len, head_fields(encoding, rest, len));
+                            if encoding == Encoding::CursorWithAlpha {
+                                self.trace_body();
+                            }
                             continue;
                         }
                         None => return Ok(Progress::Waits),
@@ -213,7 +230,7 @@ impl Updates {
                 Walk::CompactLength => {
                     let Some(len) = tight::compact_len(rest)? else { return Ok(Progress::Waits) };
                     self.walk = Walk::Header;
-                    self.pass(rest, at, len);
+                    self.pass(rest, at, len, tight::compact_fields(rest));
                     continue;
                 }
                 Walk::Hextile(tiles) => tiles.walk(rest, self.rectangle.sizes.pixel),
@@ -226,16 +243,72 @@ impl Updates {
         }
     }
 
-    /// Steps over `len` bytes, of which some may not have come yet.
-    fn pass(&mut self, rest: &[u8], at: &mut usize, len: usize) {
+    /// Steps over `len` bytes, of which some may not have come yet; the first `fields` frame the rest.
+    fn pass(&mut self, rest: &[u8], at: &mut usize, len: usize, fields: usize) {
         let taken = len.min(rest.len());
         *at += taken;
         self.skip += len - taken;
+        if self.draft.is_some() {
+            let fields = rest.get(..fields.min(taken)).unwrap_or_default();
+            self.trace(fields, taken - fields.len());
+        }
+    }
+
+    /// Puts bytes into the skeleton: some that frame, and so many that do not.
+    #[inline]
+    fn trace(&mut self, fields: &[u8], blank: usize) {
+        if let Some(draft) = &mut self.draft {
+            draft.keep(fields);
+            draft.blank(blank);
+        }
+    }
+
+    /// A rectangle's header without its place, and what its body will be replaced by.
+    fn trace_header(&mut self, encoding: Encoding, header: &[u8; 12]) {
+        let Rectangle { width, height, .. } = self.rectangle;
+        let Some(draft) = &mut self.draft else { return };
+        let [x0, x1, y0, y1, rest @ ..] = *header;
+        draft.line(format_args!("{encoding:?}:{width}x{height}"));
+        // [7.8.7] There the place says why the size changes.
+        draft.keep(&if encoding == Encoding::ExtendedDesktopSize { [x0, x1, y0, y1] } else { [0; 4] });
+        draft.keep(&rest);
+        self.trace_body();
+    }
+
+    fn trace_body(&mut self) {
+        let Rectangle { width, height, sizes } = self.rectangle;
+        let (shape, pixel) = match (&self.walk, self.updates_zlib_hex()) {
+            (Walk::Hextile(_), true) => (Shape::ZlibHex, sizes.pixel),
+            (Walk::Hextile(_), false) => (Shape::Hextile, sizes.pixel),
+            (Walk::Trle(_), _) => (Shape::Trle, sizes.cpixel),
+            (Walk::Jpeg(_), _) => (Shape::Jpeg, 1),
+            _ => return,
+        };
+        if let Some(draft) = &mut self.draft {
+            draft.begin_body(Body { shape, width, height, pixel, len: 0 });
+        }
+    }
+
+    fn updates_zlib_hex(&self) -> bool {
+        matches!(&self.walk, Walk::Hextile(tiles) if tiles.is_zlib())
+    }
+
+    /// What of a broken rectangle's first bytes frames: its header, or its own head's length.
+    pub(super) fn head_of_fault(&self, rest: &[u8]) -> Vec<u8> {
+        let kept = match self.walk {
+            Walk::Header => 12,
+            Walk::Head(encoding) => head_fields(encoding, rest, rest.len()),
+            Walk::CompactLength => tight::compact_fields(rest),
+            // A tile that breaks the rules follows tiles that were not kept.
+            Walk::Hextile(_) | Walk::Trle(_) | Walk::Jpeg(_) => 0,
+        };
+        rest.get(..kept).unwrap_or(rest).to_vec()
     }
 
     /// Takes over how far a walk came; false: it needs more bytes.
     fn walked(&mut self, walked: Walked, at: &mut usize) -> Result<bool, Misbehavior> {
         *at += walked.taken;
+        self.trace(&[], walked.taken);
         self.skip = walked.skip;
         if let Some(fault) = walked.fault {
             return Err(fault);
@@ -278,6 +351,7 @@ impl Updates {
         self.update.has_pixels |= !pseudo;
         let screen = self.screen;
         self.open_body(encoding, (x, y))?;
+        self.trace_header(encoding, header);
         sink.event(Event::Rectangle { encoding: number, width, height });
         if self.screen != screen {
             sink.event(Event::Resize { width, height });
@@ -480,6 +554,17 @@ impl Updates {
         self.walk = Walk::Header;
         sink.event(Event::DesktopName(shown));
         Ok(Some(4 + length))
+    }
+}
+
+/// Bytes of a rectangle's small head that frame: counts, lengths, kinds, screens.
+fn head_fields(encoding: Encoding, rest: &[u8], len: usize) -> usize {
+    match encoding {
+        Encoding::Tight | Encoding::TightPng => tight::fields(rest),
+        Encoding::H264 => 8,
+        Encoding::VmwareCursor => 2,
+        Encoding::VmwareDisplayMode | Encoding::ExtendedDesktopSize => len,
+        _ => 4,
     }
 }
 

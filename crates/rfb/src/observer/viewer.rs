@@ -20,6 +20,8 @@ const OWN_FENCE: &[u8; 8] = b"\0GH-sync";
 pub(super) struct Stream {
     /// Bytes of the message under way that need no look.
     skip: usize,
+    /// Those of them that a skeleton does not have yet.
+    unseen: usize,
     dropping: bool,
     /// The message under way.
     kind: Option<u8>,
@@ -46,7 +48,7 @@ impl Stream {
 }
 
 /// The number in the payload of a fence of our own.
-pub(super) fn own_fence_number(payload: &[u8]) -> Option<u64> {
+pub(crate) fn own_fence_number(payload: &[u8]) -> Option<u64> {
     let number = payload.strip_prefix(OWN_FENCE)?.first_chunk::<8>()?;
     (payload.len() == 16).then_some(u64::from_be_bytes(*number))
 }
@@ -64,6 +66,7 @@ impl Observer {
         loop {
             let Err(fault) = self.run_viewer(input, &mut at, sink) else { return (at, None) };
             Self::report_fault(Origin::Viewer, fault, sink);
+            self.trace_fault(Origin::Viewer, input.get(at..).unwrap_or_default());
             if !self.is_joined_late() {
                 self.viewer.fault = Some(fault);
                 return (at, Some(fault));
@@ -98,7 +101,9 @@ impl Observer {
             let Some(extent) = kind::measure(rest, dialect)? else { return Ok(()) };
             let Some(shown) = rest.get(..extent.look) else { return Ok(()) };
             let ruling = self.judge_viewer(message, shown, extent, *at, sink)?;
+            self.trace_message(Origin::Viewer, shown, extent);
             self.viewer.kind = Some(message);
+            self.viewer.unseen = extent.total - extent.look;
             self.viewer.dropping = ruling != Ruling::Pass;
             self.viewer.skip = extent.total;
             if ruling == Ruling::Drop {
@@ -114,6 +119,10 @@ impl Observer {
         }
         *at += taken;
         self.viewer.skip -= taken;
+        if let Some(skeleton) = &mut self.skeleton {
+            skeleton.viewer.blank(self.viewer.unseen.saturating_sub(self.viewer.skip));
+            self.viewer.unseen = self.viewer.unseen.min(self.viewer.skip);
+        }
     }
 
     /// Says what a message means, and whether it may leave. Those that change nothing at the target are
