@@ -218,7 +218,7 @@ impl Updates {
                     let encoding = *encoding;
                     match self.head(encoding, rest, sink)? {
                         Some(len) => {
-                            self.pass(rest, at, len, head_fields(encoding, rest, len));
+                            self.pass(rest, at, len, head_fields(encoding, rest));
                             if encoding == Encoding::CursorWithAlpha {
                                 self.trace_body();
                             }
@@ -297,7 +297,7 @@ impl Updates {
     pub(super) fn head_of_fault(&self, rest: &[u8]) -> Vec<u8> {
         let kept = match self.walk {
             Walk::Header => 12,
-            Walk::Head(encoding) => head_fields(encoding, rest, rest.len()),
+            Walk::Head(encoding) => head_fields(encoding, rest),
             Walk::CompactLength => tight::compact_fields(rest),
             // A tile that breaks the rules follows tiles that were not kept.
             Walk::Hextile(_) | Walk::Trle(_) | Walk::Jpeg(_) => 0,
@@ -557,13 +557,14 @@ impl Updates {
     }
 }
 
-/// Bytes of a rectangle's small head that frame: counts, lengths, kinds, screens.
-fn head_fields(encoding: Encoding, rest: &[u8], len: usize) -> usize {
+/// Bytes of a rectangle's small head that frame: counts, lengths, kinds.
+fn head_fields(encoding: Encoding, rest: &[u8]) -> usize {
     match encoding {
         Encoding::Tight | Encoding::TightPng => tight::fields(rest),
         Encoding::H264 => 8,
         Encoding::VmwareCursor => 2,
-        Encoding::VmwareDisplayMode | Encoding::ExtendedDesktopSize => len,
+        Encoding::VmwareDisplayMode => 16,
+        Encoding::ExtendedDesktopSize => 1,
         _ => 4,
     }
 }

@@ -78,8 +78,8 @@ fn viewer_fields(kind: u8, shown: &[u8], fields: &mut Vec<Range<usize>>) {
         viewer::SET_PIXEL_FORMAT => fields.push(4..17),
         viewer::FIX_COLOR_MAP_ENTRIES => fields.push(4..6),
         viewer::SET_ENCODINGS => fields.push(2..shown.len()),
-        viewer::FRAMEBUFFER_UPDATE_REQUEST | viewer::ENABLE_CONTINUOUS_UPDATES => fields.push(1..10),
-        viewer::KEY_EVENT => fields.push(1..2),
+        viewer::FRAMEBUFFER_UPDATE_REQUEST => fields.push(1..10),
+        viewer::ENABLE_CONTINUOUS_UPDATES | viewer::KEY_EVENT => fields.push(1..2),
         // Buttons; the place stays at the origin.
         viewer::POINTER_EVENT => fields.extend([1..2, 6..7]),
         viewer::CLIENT_CUT_TEXT => cut_text(shown, fields),

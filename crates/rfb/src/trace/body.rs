@@ -163,11 +163,16 @@ impl Tile {
     }
 }
 
-/// Any length from four bytes: fill bytes are allowed before a marker.
+/// A whole image may have any length from four bytes, as fill bytes are allowed before a marker; the
+/// beginning of one goes on in coded data.
 fn image(len: usize, whole: bool) -> Vec<Form> {
-    let end: &[u8] = if whole { &[0xd9] } else { &[] };
-    let filled = len.saturating_sub(2 + end.len());
-    vec![vec![(1, vec![0xff, 0xd8]), (filled, vec![0xff]), (1, end.to_vec())]]
+    let (start, fill, end): (&[u8], u8, &[u8]) = match (whole, len) {
+        (true, _) => (&[0xff, 0xd8], 0xff, &[0xd9]),
+        (false, ..6) => (&[0xff, 0xd8], 0, &[]),
+        (false, _) => (&[0xff, 0xd8, 0xff, 0xda, 0, 2], 0, &[]),
+    };
+    let filled = if len < 6 && !whole { 0 } else { len.saturating_sub(start.len() + end.len()) };
+    vec![vec![(1, start.to_vec()), (filled, vec![fill]), (1, end.to_vec())]]
 }
 
 /// [7.7.4]
@@ -324,7 +329,7 @@ mod tests {
 
     #[test]
     fn beginnings_are_beginnings() {
-        for (shape, len) in [(Shape::Trle, 1000), (Shape::Hextile, 700), (Shape::Jpeg, 1)] {
+        for (shape, len) in [(Shape::Trle, 1000), (Shape::Hextile, 700), (Shape::Jpeg, 2), (Shape::Jpeg, 600)] {
             let body = Body { shape, width: 40, height: 40, pixel: 3, len };
             assert_eq!(bytes(&body, false).map(|b| b.len() as u64), Some(len));
         }

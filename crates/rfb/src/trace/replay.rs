@@ -14,7 +14,7 @@ use model::{Coded, Policy};
 pub struct Outcome {
     /// Bytes of the viewer and of the target that were framed.
     pub framed: [u64; 2],
-    /// Bytes of each that wait for more.
+    /// Bytes of each that wait for more; none after a fault.
     pub held: [usize; 2],
     /// What was counted behind the handshakes.
     pub counters: Counters,
@@ -151,7 +151,8 @@ impl Player {
             Player::Live { observer, held, fault } => {
                 let counters = observer.counters();
                 let framed = [counters.viewer_bytes, counters.target_bytes];
-                Outcome { framed, held: held.map(|held| held.len()), counters, fault }
+                let held = if fault.is_some() { [0; 2] } else { held.map(|held| held.len()) };
+                Outcome { framed, held, counters, fault }
             }
         }
     }

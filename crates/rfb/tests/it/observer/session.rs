@@ -46,9 +46,22 @@ pub(crate) fn cat(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
+std::thread_local! {
+    /// Added to everything private: two sessions that differ only in it frame the same.
+    pub(crate) static SALT: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
+}
+
+fn salt() -> usize {
+    SALT.get().into()
+}
+
+fn salted(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|b| b ^ SALT.get()).collect()
+}
+
 /// Bytes that look like nothing in particular.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491u32;
+    let mut state = 0x2545_f491u32 ^ u32::from(SALT.get());
     (0..len)
         .map(|_| {
             state ^= state << 13;
@@ -76,15 +89,15 @@ pub(crate) fn request(incremental: u8) -> Vec<u8> {
 }
 
 pub(crate) fn key(down: u8, keysym: usize) -> Vec<u8> {
-    cat(&[&[4, down, 0, 0], &be32(keysym)])
+    cat(&[&[4, down, 0, 0], &be32(keysym + salt())])
 }
 
 pub(crate) fn extended_key(down: u8, keysym: usize, keycode: usize) -> Vec<u8> {
-    cat(&[&[255, 0, 0, down], &be32(keysym), &be32(keycode)])
+    cat(&[&[255, 0, 0, down], &be32(keysym + salt()), &be32(keycode + salt())])
 }
 
 pub(crate) fn pointer(buttons: u8, x: usize, y: usize) -> Vec<u8> {
-    cat(&[&[5, buttons], &be16(x), &be16(y)])
+    cat(&[&[5, buttons], &be16(x + salt()), &be16(y + salt())])
 }
 
 pub(crate) fn fence(flags: u32, payload: &[u8]) -> Vec<u8> {
@@ -92,7 +105,7 @@ pub(crate) fn fence(flags: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn cut_text(kind: u8, text: &[u8]) -> Vec<u8> {
-    cat(&[&[kind, 0, 0, 0], &be32(text.len()), text])
+    cat(&[&[kind, 0, 0, 0], &be32(text.len()), &salted(text)])
 }
 
 pub(crate) fn extended_clipboard(kind: u8, flags: u32, data: &[u8]) -> Vec<u8> {
@@ -101,7 +114,7 @@ pub(crate) fn extended_clipboard(kind: u8, flags: u32, data: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn provide(kind: u8, text: &[u8]) -> Vec<u8> {
-    extended_clipboard(kind, 0x1000_0001, &zlib(&cat(&[&be32(text.len()), text])))
+    extended_clipboard(kind, 0x1000_0001, &zlib(&cat(&[&be32(text.len()), &salted(text)])))
 }
 
 pub(crate) fn zlib(plain: &[u8]) -> Vec<u8> {
@@ -111,7 +124,10 @@ pub(crate) fn zlib(plain: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn rectangle(place: [usize; 4], number: i32, body: &[u8]) -> Vec<u8> {
-    let [x, y, w, h] = place;
+    let [mut x, mut y, w, h] = place;
+    if (0..1000).contains(&number) {
+        (x, y) = (x + salt(), y + salt());
+    }
     cat(&[&be16(x), &be16(y), &be16(w), &be16(h), &number.to_be_bytes(), body])
 }
 
@@ -227,7 +243,7 @@ pub(crate) fn rectangles(encoding: Encoding, format: &PixelFormat) -> Vec<Vec<u8
     let r = |w: usize, h: usize, body: Vec<u8>| rectangle([1, 2, w, h], number, &body);
     match encoding {
         Encoding::Raw => vec![r(3, 2, noise(6 * pixel)), r(0, 0, vec![]), r(100, 50, noise(5000 * pixel))],
-        Encoding::CopyRect => vec![r(10, 10, vec![0, 1, 0, 2])],
+        Encoding::CopyRect => vec![r(10, 10, noise(4))],
         Encoding::Rre => vec![r(9, 9, cat(&[&be32(3), &noise(pixel + 3 * (pixel + 8))]))],
         Encoding::CoRre => vec![r(9, 9, cat(&[&be32(3), &noise(pixel + 3 * (pixel + 4))]))],
         Encoding::Hextile => vec![r(83, 39, hextile(83, 39, pixel)), r(0, 9, vec![])],
@@ -240,7 +256,7 @@ pub(crate) fn rectangles(encoding: Encoding, format: &PixelFormat) -> Vec<Vec<u8
         Encoding::XCursor => vec![r(9, 5, noise(6 + 20)), r(0, 0, vec![])],
         Encoding::CursorWithAlpha => vec![
             r(9, 5, cat(&[&0i32.to_be_bytes(), &noise(180)])),
-            r(20, 20, cat(&[&7i32.to_be_bytes(), &[0x80, 1, 2, 3, 4]])),
+            r(20, 20, cat(&[&7i32.to_be_bytes(), &[0x80], &noise(4)])),
             r(20, 20, cat(&[&5i32.to_be_bytes(), &hextile(20, 20, 4)])),
             r(20, 20, cat(&[&16i32.to_be_bytes(), &counted(33)])),
         ],
@@ -256,13 +272,13 @@ pub(crate) fn rectangles(encoding: Encoding, format: &PixelFormat) -> Vec<Vec<u8
             vec![r(640, 480, body)]
         }
         Encoding::DesktopName => vec![
-            r(0, 0, cat(&[&be32(5), b"a new"])),
+            r(0, 0, cat(&[&be32(5), &salted(b"a new")])),
             r(0, 0, cat(&[&be32(3000), &noise(3000)])),
             r(0, 0, vec![0; 4]),
         ],
         Encoding::ExtendedDesktopSize => vec![r(640, 480, layout(2))],
         Encoding::DesktopSize => vec![r(640, 480, vec![])],
-        Encoding::QemuLed => vec![r(0, 0, vec![7])],
+        Encoding::QemuLed => vec![r(0, 0, noise(1))],
         Encoding::LibvncMessages => vec![r(64, 0, noise(64))],
         Encoding::LibvncEncodings | Encoding::LibvncIdentity => vec![r(24, 0, noise(24))],
         Encoding::PointerPosition
@@ -419,7 +435,7 @@ pub(crate) fn passive() -> Pieces {
         pieces.push((Target, update(&rectangles(encoding, &PixelFormat::RGB888))));
         pieces.push((Viewer, request(1)));
     }
-    let name = b"C:\\secret.txt";
+    let name = &salted(b"C:\\secret.txt");
     let named = |head: &[u8]| cat(&[head, &be16(name.len()), name]);
     let text = cat(&[&be32(name.len()), name]);
     pieces.push((Viewer, input()));
