@@ -106,6 +106,16 @@ impl Trace {
         !self.end.is_empty()
     }
 
+    /// What a side says in it, for short ones.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self, from: Origin) -> Vec<u8> {
+        let atoms = self.steps.iter().filter_map(|step| match step {
+            Step::Bytes(side, atoms) if *side == from => Some(atoms),
+            _ => None,
+        });
+        atoms.flatten().flat_map(|atom| atom.pattern.repeat(usize::try_from(atom.count).unwrap())).collect()
+    }
+
     fn add(&mut self, line: &str) -> Option<()> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let step = match word {
