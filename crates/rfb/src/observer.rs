@@ -198,14 +198,15 @@ impl Observer {
         self.draft(from).map_or_else(String::new, Draft::take)
     }
 
-    /// Takes the rest of the skeleton: the session is over, with this fault if there was one.
-    pub fn finish_skeleton(&mut self, fault: Option<Misbehavior>) -> String {
+    /// Takes the rest of the skeleton: the session is over.
+    pub fn finish_skeleton(&mut self) -> String {
         if self.skeleton.is_none() {
             return String::new();
         }
         let mut text = self.end_skeleton();
         let counters = self.counters();
         let framed = [counters.viewer_bytes, counters.target_bytes];
+        let fault = self.viewer.fault().or(self.target.fault());
         text.push_str(&trace::last_line(framed, &counters, fault.as_ref().map(Coded::code)));
         text
     }
@@ -234,7 +235,7 @@ impl Observer {
     fn trace_message(&mut self, from: Origin, shown: &[u8], extent: Extent) {
         let Some(names) = self.skeleton.as_deref_mut() else { return };
         let bytes = blank::message(from, shown, Some(extent), names);
-        let name = blank::name(from, shown.first().copied().unwrap_or(0));
+        let name = blank::name(from, shown);
         if let Some(draft) = self.draft(from) {
             draft.line(format_args!("{name}"));
             draft.keep(&bytes);

@@ -119,7 +119,7 @@ impl House {
 pub(crate) type Closing = tokio::task::JoinHandle<Option<(u16, String)>>;
 
 /// Carries bytes between a WebSocket and a pipe until either ends.
-async fn pump(
+pub(crate) async fn pump(
     socket: tokio_tungstenite::WebSocketStream<TcpStream>,
     pipe: DuplexStream,
 ) -> Option<(u16, String)> {

@@ -5,3 +5,4 @@ mod console;
 mod house;
 mod http;
 mod refusals;
+mod trace;

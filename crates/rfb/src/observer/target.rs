@@ -28,6 +28,10 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    pub(super) fn fault(&self) -> Option<Misbehavior> {
+        self.fault
+    }
+
     pub(super) fn is_at_boundary(&self) -> bool {
         self.kind.is_none()
     }

@@ -37,6 +37,10 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    pub(super) fn fault(&self) -> Option<Misbehavior> {
+        self.fault
+    }
+
     pub(super) fn is_at_boundary(&self) -> bool {
         // Nothing of a message that is being dropped has left.
         self.kind.is_none() || self.dropping

@@ -147,8 +147,10 @@ fn tight2(shown: &[u8], fields: &mut Vec<Range<usize>>) {
 }
 
 /// What a message is called.
-pub(crate) fn name(from: Origin, kind: u8) -> &'static str {
+pub(crate) fn name(from: Origin, shown: &[u8]) -> &'static str {
+    let kind = shown.first().copied().unwrap_or(0);
     match from {
+        Origin::Viewer if shown.starts_with(&[viewer::QEMU, viewer::QEMU_KEY]) => "QemuKeyEvent",
         Origin::Viewer => viewer_name(kind),
         Origin::Target => target_name(kind),
     }
@@ -168,7 +170,7 @@ fn viewer_name(kind: u8) -> &'static str {
         viewer::CLIENT_FENCE => "ClientFence",
         viewer::XVP => "Xvp",
         viewer::SET_DESKTOP_SIZE => "SetDesktopSize",
-        viewer::QEMU => "QemuMessage",
+        viewer::QEMU => "QemuAudio",
         _ => "Message",
     }
 }

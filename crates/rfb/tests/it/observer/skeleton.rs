@@ -86,7 +86,7 @@ fn record(reader: &Reader, pieces: &Pieces, most: usize) -> Recorded {
                 held.drain(..decided);
                 skeleton.push_str(&observer.take_skeleton(from));
             }
-            skeleton.push_str(&observer.finish_skeleton(fault));
+            skeleton.push_str(&observer.finish_skeleton());
         }
     }
     Recorded { skeleton, events: events.0 }
