@@ -39,6 +39,8 @@ pub struct Skeleton {
     pub session: SessionReport,
     /// None if its beginning was not captured, or if it is over [`limits::SKELETON`].
     pub text: Option<String>,
+    /// Bytes that it has more than the server sent, because compressed lengths are made coarse.
+    pub padding: i64,
 }
 
 /// Reads a pcap or pcapng file to its end, and reports its RFB sessions in the order in which their

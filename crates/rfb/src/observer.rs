@@ -207,8 +207,14 @@ impl Observer {
         let counters = self.counters();
         let framed = [counters.viewer_bytes, counters.target_bytes];
         let fault = self.viewer.fault().or(self.target.fault());
-        text.push_str(&trace::last_line(framed, &counters, fault.as_ref().map(Coded::code)));
+        let padding = self.skeleton_padding();
+        text.push_str(&trace::last_line(framed, padding, &counters, fault.as_ref().map(Coded::code)));
         text
+    }
+
+    /// Bytes that the skeleton has more than the target sent.
+    pub(crate) fn skeleton_padding(&self) -> i64 {
+        self.updates.draft.as_ref().map_or(0, |draft| draft.padding())
     }
 
     /// What both directions have left to say.

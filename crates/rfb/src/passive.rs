@@ -57,6 +57,7 @@ struct Tape {
     /// It ends where the session does, or before a gap: what a late comer framed does not count.
     over: bool,
     framed: [u64; 2],
+    padding: i64,
     counters: Counters,
 }
 
@@ -111,7 +112,7 @@ impl PassiveSession {
             let opening = [Draft::new(Origin::Viewer), Draft::new(Origin::Target)];
             let text = trace::head_of_connection();
             let (framed, counters) = ([0; 2], Counters::default());
-            self.tape = Some(Box::new(Tape { text, opening, over: false, framed, counters }));
+            self.tape = Some(Box::new(Tape { text, opening, over: false, framed, padding: 0, counters }));
         }
     }
 
@@ -127,8 +128,14 @@ impl PassiveSession {
             State::Broken(_, fault) => Some(fault.code()),
             _ => None,
         };
-        let Some(tape) = self.tape.take() else { return String::new() };
-        tape.text + &trace::last_line(tape.framed, &tape.counters, fault)
+        let Some(tape) = self.tape.as_deref_mut() else { return String::new() };
+        let text = std::mem::take(&mut tape.text);
+        text + &trace::last_line(tape.framed, tape.padding, &tape.counters, fault)
+    }
+
+    /// Bytes that the finished skeleton has more than the target sent. They do not stand in it.
+    pub fn skeleton_padding(&self) -> i64 {
+        self.tape.as_ref().map_or(0, |tape| tape.padding)
     }
 
     /// Takes over what the observer has still to say, and what it came to.
@@ -139,6 +146,7 @@ impl PassiveSession {
         (tape.over, tape.framed, tape.counters) = (true, framed, counters);
         if let State::Session(observer) = &mut self.state {
             tape.text.push_str(&observer.end_skeleton());
+            tape.padding = observer.skeleton_padding();
         }
     }
 

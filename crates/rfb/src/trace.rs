@@ -1,9 +1,9 @@
 //! A session's protocol skeleton: what was framed, without what it said.
 //!
 //! A skeleton is a text that somebody can read before sending it away, and that the machines of this crate
-//! read as if it were the session: the same messages and rectangles of the same lengths in the same order.
-//! It has no key symbols, no texts, no pixels, no places on the screen, no secrets and no times. The format
-//! is described in `docs/trace.md`.
+//! read as if it were the session: the same messages and rectangles in the same order, as long as they were;
+//! only what was compressed is a little longer. It has no key symbols, no texts, no pixels, no places on the
+//! screen, no secrets and no times. The format is described in `docs/trace.md`.
 //!
 //! It is written where bytes are understood: [`Observer`](crate::Observer) and
 //! [`PassiveSession`](crate::passive::PassiveSession) hand each field that frames something to a draft, and
@@ -46,6 +46,10 @@ pub(crate) struct Draft {
     open: bool,
     /// A rectangle that is replaced as a whole once its length is known.
     body: Option<Body>,
+    /// Bytes to be added where the rectangle ends.
+    owed: usize,
+    /// Bytes that were added so far, or left out.
+    padding: i64,
 }
 
 impl Draft {
@@ -54,12 +58,13 @@ impl Draft {
             Origin::Viewer => 'V',
             Origin::Target => 'T',
         };
-        Draft { letter, text: String::new(), zeros: 0, open: false, body: None }
+        Draft { letter, text: String::new(), zeros: 0, open: false, body: None, owed: 0, padding: 0 }
     }
 
     /// An empty draft that goes on where this one is.
     pub(crate) fn branch(&self) -> Draft {
-        Draft { letter: self.letter, text: String::new(), zeros: 0, open: false, body: self.body.clone() }
+        let (text, body) = (String::new(), self.body.clone());
+        Draft { letter: self.letter, text, zeros: 0, open: false, body, owed: self.owed, padding: 0 }
     }
 
     /// Takes over what a branch became.
@@ -67,6 +72,8 @@ impl Draft {
         self.close();
         self.text.push_str(&branch.text);
         (self.zeros, self.open, self.body) = (branch.zeros, branch.open, branch.body);
+        self.owed = branch.owed;
+        self.padding += branch.padding;
     }
 
     /// Begins a line of this direction.
@@ -122,6 +129,22 @@ impl Draft {
         self.atom(count, pattern);
     }
 
+    /// Notes that the skeleton has `made` bytes where the session had `real` ones.
+    pub(crate) fn replace(&mut self, real: usize, made: usize) {
+        let signed = |n: usize| i64::try_from(n).unwrap_or(0);
+        self.padding += signed(made) - signed(real);
+    }
+
+    /// So many bytes are added where this rectangle ends.
+    pub(crate) fn owe(&mut self, bytes: usize) {
+        self.owed = bytes;
+    }
+
+    /// Bytes that the skeleton has more than the session.
+    pub(crate) fn padding(&self) -> i64 {
+        self.padding
+    }
+
     /// The next bytes are a rectangle whose framing depends on its pixels.
     pub(crate) fn begin_body(&mut self, body: Body) {
         self.body = Some(body);
@@ -132,6 +155,9 @@ impl Draft {
         if let Some(body) = self.body.take() {
             body.write(true, self);
         }
+        let owed = std::mem::take(&mut self.owed);
+        self.blank(owed);
+        self.replace(0, owed);
     }
 
     /// What was written since the last call, as whole lines.
@@ -209,6 +235,12 @@ impl Skeleton {
     }
 }
 
+/// A compressed length, made coarse: that of a letter's picture tells the letter.
+pub(crate) fn coarse(len: usize) -> usize {
+    let step = (len / 8).checked_ilog2().map_or(64, |bits| 1usize << bits).max(64);
+    len.checked_next_multiple_of(step).unwrap_or(len)
+}
+
 /// The head of a skeleton that begins with the first byte of a connection.
 pub(crate) fn head_of_connection() -> String {
     format!("{FIRST_LINE}\nstart connection\n")
@@ -246,9 +278,11 @@ pub(crate) fn policy_line(policy: &Policy) -> String {
     )
 }
 
-/// The last line: what the session came to, to be compared with what its skeleton comes to.
-pub(crate) fn last_line(framed: [u64; 2], counters: &Counters, fault: Option<&str>) -> String {
+/// The last line: what a session with this skeleton comes to. `padding` is what the real one had less; how much
+/// that is stays outside, as it may tell a compressed length.
+pub(crate) fn last_line(framed: [u64; 2], padding: i64, counters: &Counters, fault: Option<&str>) -> String {
     let [viewer, target] = framed;
+    let target = target.saturating_add_signed(padding);
     let mut line = format!(
         "end viewer-bytes={viewer} target-bytes={target} viewer-messages={} target-messages={} \
          rectangles={} keys={} pointers={} clipboards={} files={} dropped={}",

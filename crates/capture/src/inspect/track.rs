@@ -240,11 +240,12 @@ impl Facts {
 
 /// The skeleton and the report of a connection that is over, if it was RFB.
 pub(super) fn trace(mut closed: Closed<SessionTracker<true>>) -> Option<Skeleton> {
-    let mut text = None;
+    let (mut text, mut padding) = (None, 0);
     if let Some(SessionTracker { stage: Stage::Reading(session), .. }) = &mut closed.tracker {
         text = session.skeleton.take().map(|skeleton| skeleton + &session.rfb.finish_skeleton());
+        padding = session.rfb.skeleton_padding();
     }
-    report(closed).map(|session| Skeleton { session, text })
+    report(closed).map(|session| Skeleton { session, text, padding })
 }
 
 /// The report on a connection that is over, if it was RFB.

@@ -6,7 +6,7 @@
 use crate::encoding::tight::{self, Dialect, Head};
 use crate::encoding::{Encoding, EncodingSet, Measure, PixelSizes, Walked, hextile, jpeg, trle};
 use crate::message::NAME_SHOWN;
-use crate::trace::Draft;
+use crate::trace::{self, Draft};
 use crate::trace::body::{Body, Shape};
 use crate::wire::Reader;
 use crate::{Misbehavior, PixelFormat, limits};
@@ -195,7 +195,7 @@ impl Updates {
                 let taken = self.skip.min(rest.len());
                 self.skip -= taken;
                 *at += taken;
-                self.trace(&[], taken);
+                self.trace(taken);
                 if self.skip > 0 {
                     return Ok(Progress::Waits);
                 }
@@ -218,7 +218,9 @@ impl Updates {
                     let encoding = *encoding;
                     match self.head(encoding, rest, sink)? {
                         Some(len) => {
-                            self.pass(rest, at, len, head_fields(encoding, rest));
+                            let head = head_fields(encoding, rest);
+                            self.trace_head(encoding, rest, head);
+                            self.pass(rest, at, len, head);
                             if encoding == Encoding::CursorWithAlpha {
                                 self.trace_body();
                             }
@@ -230,7 +232,9 @@ impl Updates {
                 Walk::CompactLength => {
                     let Some(len) = tight::compact_len(rest)? else { return Ok(Progress::Waits) };
                     self.walk = Walk::Header;
-                    self.pass(rest, at, len, tight::compact_fields(rest));
+                    let head = tight::compact_fields(rest);
+                    self.trace_compact(head, len - head);
+                    self.pass(rest, at, len, head);
                     continue;
                 }
                 Walk::Hextile(tiles) => tiles.walk(rest, self.rectangle.sizes.pixel),
@@ -243,24 +247,49 @@ impl Updates {
         }
     }
 
-    /// Steps over `len` bytes, of which some may not have come yet; the first `fields` frame the rest.
-    fn pass(&mut self, rest: &[u8], at: &mut usize, len: usize, fields: usize) {
+    /// Steps over `len` bytes, of which some may not have come yet; a skeleton has the first `head` already.
+    fn pass(&mut self, rest: &[u8], at: &mut usize, len: usize, head: usize) {
         let taken = len.min(rest.len());
         *at += taken;
         self.skip += len - taken;
-        if self.draft.is_some() {
-            let fields = rest.get(..fields.min(taken)).unwrap_or_default();
-            self.trace(fields, taken - fields.len());
+        self.trace(taken.saturating_sub(head));
+    }
+
+    /// Bytes that do not frame were passed.
+    #[inline]
+    fn trace(&mut self, bytes: usize) {
+        if let Some(draft) = &mut self.draft {
+            draft.blank(bytes);
         }
     }
 
-    /// Puts bytes into the skeleton: some that frame, and so many that do not.
-    #[inline]
-    fn trace(&mut self, fields: &[u8], blank: usize) {
-        if let Some(draft) = &mut self.draft {
-            draft.keep(fields);
-            draft.blank(blank);
-        }
+    /// A rectangle's small head; lengths that depend on what is shown are made coarse.
+    fn trace_head(&mut self, encoding: Encoding, rest: &[u8], head: usize) {
+        let Rectangle { width, height, sizes } = self.rectangle;
+        let (Some(draft), Some(head)) = (&mut self.draft, rest.get(..head)) else { return };
+        let area = u64::from(width) * u64::from(height);
+        let (each, most) = match encoding {
+            Encoding::Rre => (sizes.pixel + 8, usize::try_from(area).unwrap_or(0)),
+            Encoding::CoRre => (sizes.pixel + 4, usize::try_from(area.min(0xffff)).unwrap_or(0)),
+            Encoding::H264 => (1, limits::H264),
+            _ if is_lengthed(encoding) => (1, most_compressed(area)),
+            _ => return draft.keep(head),
+        };
+        let count = Reader::new(head).u32().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        let made = trace::coarse(count).min(most).max(count);
+        draft.keep(&u32::try_from(made).unwrap_or(u32::MAX).to_be_bytes());
+        draft.keep(head.get(4..).unwrap_or_default());
+        draft.owe((made - count) * each);
+    }
+
+    /// [7.7.6] A compact length of `head` bytes that says `len`.
+    fn trace_compact(&mut self, head: usize, len: usize) {
+        let Some(draft) = &mut self.draft else { return };
+        let made = trace::coarse(len).min(limits::TIGHT);
+        let bytes = tight::compact(made);
+        draft.keep(&bytes);
+        draft.replace(head, bytes.len());
+        draft.owe(made - len);
     }
 
     /// A rectangle's header without its place, and what its body will be replaced by.
@@ -308,7 +337,7 @@ impl Updates {
     /// Takes over how far a walk came; false: it needs more bytes.
     fn walked(&mut self, walked: Walked, at: &mut usize) -> Result<bool, Misbehavior> {
         *at += walked.taken;
-        self.trace(&[], walked.taken);
+        self.trace(walked.taken);
         self.skip = walked.skip;
         if let Some(fault) = walked.fault {
             return Err(fault);
@@ -468,10 +497,7 @@ impl Updates {
             Encoding::ExtendedDesktopSize => return self.head_of_layout(rest),
             Encoding::DesktopName => return self.head_of_name(rest, sink),
             _ => match r.u32() {
-                Some(length) => {
-                    let most = usize::try_from(area * 8 + 65_536).unwrap_or(limits::ZLIB);
-                    Some(4 + within(length, most.min(limits::ZLIB))?)
-                }
+                Some(length) => Some(4 + within(length, most_compressed(area))?),
                 None => None,
             },
         };
@@ -555,6 +581,25 @@ impl Updates {
         sink.event(Event::DesktopName(shown));
         Ok(Some(4 + length))
     }
+}
+
+/// Most bytes of a compressed rectangle.
+fn most_compressed(area: u64) -> usize {
+    usize::try_from(area * 8 + 65_536).unwrap_or(limits::ZLIB).min(limits::ZLIB)
+}
+
+/// Whether it is a length of four bytes and what that counts.
+fn is_lengthed(encoding: Encoding) -> bool {
+    !matches!(
+        encoding,
+        Encoding::Tight
+            | Encoding::TightPng
+            | Encoding::CursorWithAlpha
+            | Encoding::VmwareCursor
+            | Encoding::VmwareDisplayMode
+            | Encoding::ExtendedDesktopSize
+            | Encoding::DesktopName
+    )
 }
 
 /// Bytes of a rectangle's small head that frame: counts, lengths, kinds.

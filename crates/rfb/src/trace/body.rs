@@ -1,9 +1,9 @@
 //! Rectangles whose framing depends on their pixels: others of the same length in their place.
 //!
 //! Tiles' kinds and the lengths of runs say what a screen shows almost as well as its colors. So nothing of
-//! such a rectangle is kept but its length, and tiles are made up that fill exactly that.
+//! such a rectangle is kept but its length, about, and tiles are made up that fill exactly that.
 
-use super::Draft;
+use super::{Draft, coarse};
 
 /// Tiles at the end that are tried together.
 const TAIL: usize = 3;
@@ -40,13 +40,18 @@ type Form = Vec<Part>;
 impl Body {
     /// Writes a rectangle of this length; if it is not `whole`, the beginning of one.
     pub(crate) fn write(&self, whole: bool, out: &mut Draft) {
-        let len = usize::try_from(self.len).unwrap_or(usize::MAX);
-        let forms = match (self.shape, whole) {
-            (Shape::Jpeg, _) => Some(image(len, whole)),
-            (_, true) => self.fill(len),
+        let real = usize::try_from(self.len).unwrap_or(usize::MAX);
+        let mut left = if whole { coarse(real) } else { real };
+        let mut forms = match (self.shape, whole) {
+            (Shape::Jpeg, _) => Some(image(left, whole)),
+            (_, true) => self.fill(left),
             (_, false) => None,
         };
-        let mut left = len;
+        if forms.is_none() && whole {
+            left = real;
+            forms = self.fill(real);
+        }
+        out.replace(real, left);
         // Uncompressed tiles are the longest beginning there is.
         let forms = forms.unwrap_or_else(|| self.tiles().filter_map(|tile| self.raw(tile)).collect());
         for (count, pattern) in forms.iter().flatten() {
@@ -263,10 +268,11 @@ mod tests {
         Some(bytes)
     }
 
-    fn check(shape: Shape, size: (u16, u16), pixel: usize, len: usize) {
-        let body = Body { shape, width: size.0, height: size.1, pixel, len: len as u64 };
+    fn check(shape: Shape, size: (u16, u16), pixel: usize, real: usize) {
+        let body = Body { shape, width: size.0, height: size.1, pixel, len: real as u64 };
         let made = bytes(&body, true).unwrap_or_else(|| panic!("{body:?} is short"));
-        assert_eq!(made.len(), len);
+        let len = made.len();
+        assert!(len == coarse(real) || len == real);
         let walked = match shape {
             Shape::Trle => trle::Tiles::new(size.0, size.1).walk(&made, pixel),
             Shape::Jpeg => jpeg::Scan::new().walk(&made),

@@ -72,7 +72,8 @@ impl Trace {
     /// were not kept is not expected again.
     pub fn difference(&self, outcome: &Outcome) -> Option<String> {
         let framed = [outcome.framed[0] + self.short[0], outcome.framed[1] + self.short[1]];
-        let line = last_line(framed, &outcome.counters, outcome.fault.as_ref().map(|(_, fault)| fault.code()));
+        let fault = outcome.fault.as_ref().map(|(_, fault)| fault.code());
+        let line = last_line(framed, 0, &outcome.counters, fault);
         let expected: Vec<_> = self.end.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut found: Vec<_> = line.split_whitespace().skip(1).map(str::to_owned).collect();
         let fault = expected.iter().find(|field| field.starts_with("fault="));

@@ -220,7 +220,7 @@ fn compact(len: usize) -> Vec<u8> {
 /// Tight rectangles of every kind.
 fn tight(number: i32, tpixel: usize) -> Vec<Vec<u8>> {
     let r = |w, h, body: Vec<u8>| rectangle([3, 4, w, h], number, &body);
-    let lengthed = |head: &[u8], len: usize| cat(&[head, &compact(len), &noise(len)]);
+    let lengthed = |head: &[u8], len: usize| cat(&[head, &compact(len + salt()), &noise(len + salt())]);
     let mut all = vec![r(600, 400, cat(&[&[0x80], &noise(tpixel)])), r(64, 64, lengthed(&[0x9f], 20_000))];
     if number == Encoding::TightPng.number() {
         all.push(r(64, 64, lengthed(&[0xa0], 300)));
@@ -299,7 +299,7 @@ pub(crate) fn rectangles(encoding: Encoding, format: &PixelFormat) -> Vec<Vec<u8
         | Encoding::Xzyw
         | Encoding::Zstd
         | Encoding::ZstdRle
-        | Encoding::ZstdYwRle => vec![r(60, 60, counted(777))],
+        | Encoding::ZstdYwRle => vec![r(60, 60, counted(777 + salt()))],
     }
 }
 

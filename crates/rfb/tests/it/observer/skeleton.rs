@@ -45,6 +45,8 @@ impl Sink for Lines {
             Event::Clipboard(clip) => {
                 format!("Clipboard {:?} {:?} {} {}", clip.from, clip.action, clip.formats, clip.bytes)
             }
+            // Compressed bytes are made more.
+            Event::UpdateEnd { rectangles, .. } => format!("UpdateEnd {rectangles}"),
             Event::File(file) => format!("File {:?} {}", file.from, file.name.len()),
             other => format!("{other:?}"),
         });
@@ -170,12 +172,12 @@ fn golden_skeleton() {
         V FramebufferUpdateRequest 03 5*00 028001e0
         T FramebufferUpdate 2*00 0003
         T Tight:8x8 4*00 0008000800000007 80 3*00
-        T Hextile:16x16 4*00 0010001000000005 0805 10*00
-        T Zrle:9x9 4*00 0009000900000010 00000002 2*00
+        T Hextile:16x16 4*00 0010001000000005 081f 62*00
+        T Zrle:9x9 4*00 0009000900000010 00000040 64*00
         V KeyEvent 0401000000ffffff
         V PointerEvent 0501 4*00
         V ClientCutText 06 6*00 08 8*00
-        end viewer-bytes=56 target-bytes=62 viewer-messages=5 target-messages=1 rectangles=3 keys=1 pointers=1 clipboards=1 files=0 dropped=0
+        end viewer-bytes=56 target-bytes=176 viewer-messages=5 target-messages=1 rectangles=3 keys=1 pointers=1 clipboards=1 files=0 dropped=0
     "#]]
     .assert_eq(&recorded.skeleton);
 }
