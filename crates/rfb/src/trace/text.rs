@@ -177,7 +177,8 @@ fn start(line: &str) -> Option<Start> {
 fn atoms(rest: &str) -> Option<Vec<Atom>> {
     let mut words = rest.split(' ');
     let label = words.next()?;
-    if label.is_empty() || !label.bytes().all(|b| b.is_ascii_graphic()) {
+    let named = label.starts_with(|c: char| c.is_ascii_uppercase());
+    if label != "+" && !(named && label.bytes().all(|b| b.is_ascii_graphic())) {
         return None;
     }
     words.map(atom).collect()
