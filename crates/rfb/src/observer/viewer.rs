@@ -244,7 +244,7 @@ impl Observer {
         };
         self.counters.pointers += 1;
         sink.event(Event::Pointer { x, y, buttons });
-        if allowed {
+        if allowed && self.is_live() {
             self.pressed.pointer(buttons, x, y);
         }
         Ruling::pass_if(allowed)

@@ -149,6 +149,19 @@ fn what_is_pressed_is_let_go_once_when_input_stops() {
 }
 
 #[test]
+fn who_only_watches_lets_go_of_nothing() {
+    for observer in [Observer::passive(&session::init()), Observer::joined_late()] {
+        let mut shell = Shell::new(observer);
+        let pressed = cat(&[&key(1, 0x61), &pointer(1, 7, 8), &request(1), &request(1)]);
+        assert_eq!(passes(&mut shell, Viewer, &pressed), pressed);
+        shell.observer.set_policy(Policy { view_only: true, ..Policy::default() });
+        shell.observer.release_input();
+        assert!(!shell.observer.has_insertions(Target));
+        assert_eq!(passes(&mut shell, Viewer, &request(0)), request(0));
+    }
+}
+
+#[test]
 fn release_waits_for_a_boundary_and_needs_no_bytes() {
     let mut shell = announced(Policy::default());
     passes(&mut shell, Viewer, &key(1, 0x61));
