@@ -81,15 +81,8 @@ fn start(mode: u8, policy_bits: u8, screen: u8) -> Observer {
     let (width, height) = size.get(usize::from(screen % 4)).copied().unwrap_or_default();
     let formats = [
         PixelFormat::RGB888,
-        PixelFormat { bits_per_pixel: 8, depth: 8, true_color: false, ..PixelFormat::RGB888 },
-        PixelFormat {
-            bits_per_pixel: 16,
-            depth: 16,
-            red_max: 31,
-            green_max: 63,
-            blue_max: 31,
-            ..PixelFormat::RGB888
-        },
+        PixelFormat::MAPPED,
+        PixelFormat::RGB565,
         PixelFormat { depth: 32, ..PixelFormat::RGB888 },
     ];
     let pixel_format = formats.get(usize::from(screen / 4 % 4)).copied().unwrap_or(PixelFormat::RGB888);

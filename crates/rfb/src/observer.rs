@@ -16,6 +16,7 @@
 pub(crate) mod clipboard;
 mod fork;
 mod formats;
+mod lane;
 mod late;
 mod negotiated;
 mod pressed;
@@ -28,9 +29,9 @@ pub(crate) use viewer::own_fence_number;
 
 use crate::encoding::EncodingSet;
 use crate::encoding::PixelSizes;
+use crate::message::Extent;
 use crate::trace::{self, Draft, Skeleton, blank};
 use crate::{Misbehavior, PixelFormat, ServerInit, limits};
-use crate::message::Extent;
 use fork::Fork;
 use formats::Formats;
 use late::Late;
@@ -206,7 +207,7 @@ impl Observer {
         let mut text = self.end_skeleton();
         let counters = self.counters();
         let framed = [counters.viewer_bytes, counters.target_bytes];
-        let fault = self.viewer.fault().or(self.target.fault());
+        let fault = self.viewer.lane.fault.or(self.target.lane.fault);
         let padding = self.skeleton_padding();
         text.push_str(&trace::last_line(framed, padding, &counters, fault.as_ref().map(Coded::code)));
         text
@@ -268,10 +269,7 @@ impl Observer {
     pub fn observe<S: Sink>(&mut self, from: Origin, input: &[u8], sink: &mut S) -> Verdict<'_> {
         clear(&mut self.edits, MOST_KEPT);
         clear(&mut self.insertions, MOST_KEPT);
-        let (decided, fault) = match from {
-            Origin::Viewer => self.observe_viewer(input, sink),
-            Origin::Target => self.observe_target(input, sink),
-        };
+        let (decided, fault) = self.observe_side(from, input, sink);
         let bytes = u64::try_from(decided).unwrap_or(0);
         match from {
             Origin::Viewer => self.counters.viewer_bytes += bytes,

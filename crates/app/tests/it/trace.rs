@@ -16,7 +16,9 @@ async fn a_capture_becomes_a_skeleton_that_replays() -> Result<()> {
     let file = dir.path().join("session.rfbtrace").display().to_string();
     run(&["trace", CAPTURE, "-o", &file]).await?;
     let text = std::fs::read_to_string(&file)?;
-    assert!(text.starts_with("gatehouse-trace 1\n#") && text.contains("\nV QemuKeyEvent ff00000100ffffff 4*00\n"));
+    assert!(
+        text.starts_with("gatehouse-trace 1\n#") && text.contains("\nV QemuKeyEvent ff00000100ffffff 4*00\n")
+    );
     // The desktop's name is "root@vm".
     assert!(text.contains("T ServerInit") && !text.contains("726f6f74"), "a name is left");
     let printed = run(&["trace", CAPTURE]).await?;

@@ -347,8 +347,10 @@ impl Observer {
             kind::BELL => true,
             kind::SERVER_CUT_TEXT => padded(1, 4),
             kind::SERVER_FENCE => (late || negotiated.extensions.fence) && padded(1, 4),
-            kind::END_OF_CONTINUOUS_UPDATES => late || negotiated.keeps(crate::encoding::CONTINUOUS_UPDATES),
-            kind::XVP => negotiated.keeps(crate::encoding::XVP) && padded(1, 2),
+            kind::END_OF_CONTINUOUS_UPDATES => {
+                late || negotiated.keeps(crate::encoding::number::CONTINUOUS_UPDATES)
+            }
+            kind::XVP => negotiated.keeps(crate::encoding::number::XVP) && padded(1, 2),
             kind::QEMU => (late || negotiated.extensions.audio) && bytes.get(1).is_none_or(|&sub| sub == 1),
             _ => false,
         }

@@ -6,8 +6,8 @@
 use crate::encoding::tight::{self, Dialect, Head};
 use crate::encoding::{Encoding, EncodingSet, Measure, PixelSizes, Walked, hextile, jpeg, trle};
 use crate::message::NAME_SHOWN;
-use crate::trace::{self, Draft};
 use crate::trace::body::{Body, Shape};
+use crate::trace::{self, Draft};
 use crate::wire::Reader;
 use crate::{Misbehavior, PixelFormat, limits};
 use model::event::{Event, Sink};

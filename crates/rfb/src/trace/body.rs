@@ -292,7 +292,13 @@ mod tests {
                 (Shape::Trle, 1) => 1 + area * pixel,
                 (Shape::Trle, 2) => {
                     palette = 2 + n % 15;
-                    let bits = if palette == 2 { 1 } else if palette < 5 { 2 } else { 4 };
+                    let bits = if palette == 2 {
+                        1
+                    } else if palette < 5 {
+                        2
+                    } else {
+                        4
+                    };
                     1 + palette * pixel + (tile.width * bits).div_ceil(8) * tile.height
                 }
                 (Shape::Trle, 3) => 1 + (1 + n % area) * (pixel + 1) + usize::from(area == 256),
@@ -335,7 +341,8 @@ mod tests {
 
     #[test]
     fn beginnings_are_beginnings() {
-        for (shape, len) in [(Shape::Trle, 1000), (Shape::Hextile, 700), (Shape::Jpeg, 2), (Shape::Jpeg, 600)] {
+        for (shape, len) in [(Shape::Trle, 1000), (Shape::Hextile, 700), (Shape::Jpeg, 2), (Shape::Jpeg, 600)]
+        {
             let body = Body { shape, width: 40, height: 40, pixel: 3, len };
             assert_eq!(bytes(&body, false).map(|b| b.len() as u64), Some(len));
         }

@@ -1,7 +1,7 @@
 //! A skeleton, shown to the machines that wrote it.
 
-use super::text::{Atom, Start, Step, Trace};
 use super::last_line;
+use super::text::{Atom, Start, Step, Trace};
 use crate::observer::Observer;
 use crate::passive::{PassiveSession, Progress};
 use crate::{Misbehavior, ServerInit};

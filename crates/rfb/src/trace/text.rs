@@ -81,7 +81,8 @@ impl Trace {
         if text.len() > limits::TRACE_TEXT {
             return Err(TraceError::TooLong(1));
         }
-        let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let mut lines =
+            (1..).zip(text.lines()).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         if lines.next().is_none_or(|(_, line)| line != FIRST_LINE) {
             return Err(TraceError::Version);
         }

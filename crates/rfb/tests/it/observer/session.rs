@@ -12,27 +12,10 @@ pub(crate) fn init() -> ServerInit {
     ServerInit { width: 640, height: 480, pixel_format: PixelFormat::RGB888, name: b"made up".to_vec() }
 }
 
-pub(crate) const RGB565: PixelFormat = PixelFormat {
-    bits_per_pixel: 16,
-    depth: 16,
-    red_max: 31,
-    green_max: 63,
-    blue_max: 31,
-    red_shift: 11,
-    green_shift: 5,
-    ..PixelFormat::RGB888
-};
+pub(crate) const RGB565: PixelFormat = PixelFormat::RGB565;
 
-pub(crate) const RGB332: PixelFormat = PixelFormat {
-    bits_per_pixel: 8,
-    depth: 8,
-    red_max: 7,
-    green_max: 7,
-    blue_max: 3,
-    red_shift: 5,
-    green_shift: 2,
-    ..PixelFormat::RGB888
-};
+pub(crate) const RGB332: PixelFormat =
+    PixelFormat { red_shift: 5, green_shift: 2, blue_shift: 0, ..PixelFormat::BGR233 };
 
 pub(crate) fn be16(n: usize) -> [u8; 2] {
     u16::try_from(n).unwrap().to_be_bytes()
@@ -344,10 +327,10 @@ pub(crate) const ANNOUNCEMENTS: &[i32] = &[
     -250,
     -420,
     -764,
-    encoding::FENCE,
-    encoding::CONTINUOUS_UPDATES,
-    encoding::XVP,
-    encoding::EXTENDED_CLIPBOARD,
+    encoding::number::FENCE,
+    encoding::number::CONTINUOUS_UPDATES,
+    encoding::number::XVP,
+    encoding::number::EXTENDED_CLIPBOARD,
 ];
 
 /// [7.6.8] The target takes power actions.

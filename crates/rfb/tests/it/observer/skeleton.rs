@@ -231,7 +231,8 @@ fn what_is_no_skeleton_is_refused_with_its_line() {
     for start in ["", "start\n", "start live 1 2\n", "start live 99999 1 00\n", "start connection x\n"] {
         assert_eq!(Trace::parse(&format!("gatehouse-trace 1\n{start}")), Err(TraceError::Start));
     }
-    for line in ["X A 00", "V", "V ", "V 00", "V A 0", "V A 0g", "V A 0*00", "V A *00", "V A -1*00", "V A 1*"] {
+    for line in ["X A 00", "V", "V ", "V 00", "V A 0", "V A 0g", "V A 0*00", "V A *00", "V A -1*00", "V A 1*"]
+    {
         assert_eq!(parse(line), Err(TraceError::Line(4)), "{line}");
     }
     for line in ["policy", "policy files=2", "policy keys=1", "release now", "V short x", "end x"] {
