@@ -258,7 +258,7 @@ impl Observer {
             Origin::Target if self.updates.is_open() => self.updates.head_of_fault(rest),
             _ => blank::message(from, rest, None, names),
         };
-        if let Some(draft) = self.draft(from) {
+        if let Some(draft) = self.draft(from).filter(|_| !bytes.is_empty()) {
             draft.line(format_args!("Fault"));
             draft.keep(&bytes);
         }

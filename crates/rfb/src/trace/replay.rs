@@ -54,6 +54,19 @@ impl<'a> Replay<'a> {
         player.outcome()
     }
 
+    /// Shows what both sides say, without reading it.
+    pub fn bytes(&self, show: &mut impl FnMut(Origin, &[u8])) {
+        let mut piece = Vec::new();
+        for step in &self.trace.steps {
+            let Step::Bytes(from, atoms) = step else { continue };
+            for atom in atoms {
+                self.cut(atom, &mut piece, &mut |bytes| show(*from, bytes));
+            }
+            show(*from, &piece);
+            piece.clear();
+        }
+    }
+
     fn cut(&self, atom: &Atom, piece: &mut Vec<u8>, show: &mut impl FnMut(&[u8])) {
         for _ in 0..atom.count {
             for &byte in &atom.pattern {
