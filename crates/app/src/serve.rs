@@ -18,6 +18,7 @@ use gateway::forwarded::TrustedProxies;
 use gateway::listener::{Accepted, Listener, ListenerOptions};
 use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
+use gateway::port::Taps;
 use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
@@ -49,7 +50,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     let house = House::with(config).await?;
     let _alone = house.serve_alone()?;
     let desktop = if wish.demo { furnish(&house).await? } else { None };
-    let open = Open::doors(&house).await?;
+    let open = Open::doors(&house, None).await?;
     let link = ticket::new_admin_link(&house, &open.web).await?;
     announce(&house, &open, &link, wish.demo);
     signals.stop(&open).await;
@@ -73,7 +74,7 @@ pub(crate) struct Open {
 
 impl Open {
     /// Binds the listeners and begins to serve.
-    pub(crate) async fn doors(house: &House) -> Result<Open> {
+    pub(crate) async fn doors(house: &House, taps: Option<Arc<dyn Taps>>) -> Result<Open> {
         let started = Instant::now();
         let boot = BootId(Uuid::now_v7());
         let lost = house.store.node().start(house.node, boot, Utc::now()).await?;
@@ -114,7 +115,7 @@ impl Open {
             }),
             doorkeeper: door.clone(),
             journal: Arc::new(journal),
-            taps: None,
+            taps,
         };
         let dial = dial_context()?;
         let compute = Arc::clone(&dial.compute);
