@@ -166,7 +166,7 @@ async fn by_bearer(api: &Api, arrival: Arrival, text: &str) -> Result<Person, Pr
 
 async fn by_api_token(api: &Api, arrival: Arrival, token: &Token) -> Result<Person, Problem> {
     let unknown = || invalid("api_token.invalid", "the API token is unknown, revoked or has expired");
-    let attempt = api.throttle.attempt(arrival.client.ip())?;
+    let attempt = api.throttle.attempt(arrival.client.ip()).await?;
     let now = Utc::now();
     let tokens = api.store.api_tokens();
     let Some((token, user)) = tokens.find(hash(token), now).await.map_err(|e| unavailable(&e))? else {

@@ -71,17 +71,17 @@ const VNC_CANDIDATES: u64 = 512;
 pub(crate) struct TicketDoor {
     pub(crate) store: Store,
     pub(crate) sealer: Arc<Sealer>,
-    pub(crate) guard: Arc<api::guard::Guard>,
+    pub(crate) guard: api::guard::Guard,
 }
 
 impl Doorkeeper for TicketDoor {
     fn admit(&self, source: SocketAddr) -> Result<(), Refusal> {
-        self.guard.attempt(source.ip()).map(drop).map_err(|_| Refusal::Throttled)
+        if self.guard.is_slowed(source.ip()) { Err(Refusal::Throttled) } else { Ok(()) }
     }
 
     fn judge(&self, source: SocketAddr, claim: NativeClaim) -> BoxFuture<'_, Result<SessionSpec, Refusal>> {
         async move {
-            let attempt = self.guard.attempt(source.ip()).map_err(|_| Refusal::Throttled)?;
+            let attempt = self.guard.attempt(source.ip()).await.map_err(|_| Refusal::Throttled)?;
             let Some(token_hash) = self.claimed(claim).await? else {
                 attempt.failed();
                 return Err(Refusal::WrongCredentials);

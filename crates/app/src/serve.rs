@@ -9,7 +9,7 @@ use crate::{address, telemetry, ticket};
 use anyhow::{Context, Result};
 use api::Api;
 use api::attachments::Attachments;
-use api::guard::Guard;
+use api::guard::{Guard, LocalBrake};
 use api::live::Hub;
 use auth::throttle::{Limits, Throttle};
 use chrono::Utc;
@@ -18,6 +18,7 @@ use gateway::forwarded::TrustedProxies;
 use gateway::listener::{Accepted, Listener, ListenerOptions};
 use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
+use gateway::port::Taps;
 use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
@@ -49,7 +50,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     let house = House::with(config).await?;
     let _alone = house.serve_alone()?;
     let desktop = if wish.demo { furnish(&house).await? } else { None };
-    let open = Open::doors(&house).await?;
+    let open = Open::doors(&house, None).await?;
     let link = ticket::new_admin_link(&house, &open.web).await?;
     announce(&house, &open, &link, wish.demo);
     signals.stop(&open).await;
@@ -73,7 +74,7 @@ pub(crate) struct Open {
 
 impl Open {
     /// Binds the listeners and begins to serve.
-    pub(crate) async fn doors(house: &House) -> Result<Open> {
+    pub(crate) async fn doors(house: &House, taps: Option<Arc<dyn Taps>>) -> Result<Open> {
         let started = Instant::now();
         let boot = BootId(Uuid::now_v7());
         let lost = house.store.node().start(house.node, boot, Utc::now()).await?;
@@ -92,13 +93,13 @@ impl Open {
                 .context("web.trusted_proxies")?,
         );
         let web = listen_web(house, &certificates, &trusted_proxies)?;
-        let guard = Arc::new(Guard::new(Throttle::new(Limits::TOKENS)));
+        let guard = Guard::new(Arc::new(LocalBrake::new(Throttle::new(Limits::TOKENS))));
         let hub = Arc::new(Hub::new(boot.0.simple().to_string()));
         let attachments = Arc::new(Attachments::default());
         let door = Arc::new(TicketDoor {
             store: house.store.clone(),
             sealer: Arc::clone(&house.sealer),
-            guard: Arc::clone(&guard),
+            guard: guard.clone(),
         });
         let journal = StoredJournal {
             store: house.store.clone(),
@@ -114,7 +115,7 @@ impl Open {
             }),
             doorkeeper: door.clone(),
             journal: Arc::new(journal),
-            taps: None,
+            taps,
         };
         let dial = dial_context()?;
         let compute = Arc::clone(&dial.compute);
@@ -131,6 +132,7 @@ impl Open {
         let api = Api {
             store: house.store.clone(),
             gateway: Arc::clone(&gateway),
+            sessions: gateway.sessions(),
             hub,
             attachments,
             sealer: Arc::clone(&house.sealer),
@@ -138,7 +140,7 @@ impl Open {
             trusted_proxies,
             metrics: recorder()?,
             metrics_token: metrics_token(&house.config)?,
-            vnc_auth: house.config.native.vnc_auth,
+            vnc_auth: house.config.native.enabled && house.config.native.vnc_auth,
             ticket_lifetime: Duration::from_secs(u64::from(house.config.sessions.expires_minutes) * 60),
             node: house.node,
             boot,

@@ -224,13 +224,9 @@ impl Greeting<'_> {
     }
 
     async fn take_bytes(&mut self, wire: &mut Wire<Transport>) -> Result<(), NativeError> {
-        let consumed = self.machine.handle_bytes(wire.unconsumed())?;
-        if consumed > 0 {
-            wire.consume(consumed);
-            return Ok(());
-        }
-        match wire.receive().await {
+        match wire.show(|bytes| self.machine.handle_bytes(bytes)).await {
             Ok(()) => Ok(()),
+            Err(WireError::Handshake(error)) => Err(error.into()),
             Err(WireError::End) => Err(self.machine.handle_end().into()),
             Err(WireError::Io(error)) => Err(error.into()),
         }

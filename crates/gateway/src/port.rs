@@ -318,6 +318,12 @@ pub trait Taps: Send + Sync {
 pub trait Tap: Send {
     /// Called in wire order, for each direction.
     fn event(&mut self, event: Event<'_>);
+    /// Whether it wants the session's skeleton, see [`rfb::trace`]; asked once.
+    fn wants_skeleton(&self) -> bool {
+        false
+    }
+    /// More lines of the skeleton.
+    fn skeleton(&mut self, _lines: &str) {}
 }
 
 #[cfg(test)]

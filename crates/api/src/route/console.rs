@@ -168,7 +168,7 @@ pub(crate) async fn info(
     listener: Result<Admin, Problem>,
     Path(token): Path<String>,
 ) -> Result<Json<ConsoleInfo>, Problem> {
-    let attempt = api.throttle.attempt(arrival.client.ip())?;
+    let attempt = api.throttle.attempt(arrival.client.ip()).await?;
     let Ok(token) = Token::parse(&token) else {
         attempt.failed();
         return Err(unknown_ticket());
@@ -192,7 +192,10 @@ pub(crate) async fn info(
     };
     attempt.succeeded();
     let target = api.store.targets().find(ticket.target).await.map_err(|e| unavailable(&e))?;
-    let running = ticket.session.and_then(|id| api.gateway.registry().snapshot(id));
+    let running = match ticket.session {
+        Some(id) => api.sessions.snapshot(id).await?,
+        None => None,
+    };
     let policy = running.as_ref().map_or(&ticket.policy, |s| &s.policy);
     let state = match &running {
         _ if unused => "waiting",
@@ -275,7 +278,7 @@ async fn admit(api: &Api, token: &str, visitor: &Visitor) -> Result<SessionSpec,
     if api.gateway.is_draining() {
         return Err(draining());
     }
-    let attempt = api.throttle.attempt(visitor.arrival.client.ip())?;
+    let attempt = api.throttle.attempt(visitor.arrival.client.ip()).await?;
     let Ok(token) = Token::parse(token) else {
         attempt.failed();
         return Err(unknown_ticket());
@@ -326,7 +329,7 @@ async fn resume(
     key: Option<ResumeKeyHash>,
 ) -> Result<SessionSpec, Problem> {
     let key = key.ok_or_else(unknown_ticket)?;
-    let waiting = api.gateway.registry().resumable(&key);
+    let waiting = api.sessions.resumable(key).await?;
     let wish = ResumeTicket {
         token_hash: hash(token),
         resume_hash: TokenHash(*key.as_bytes()),
@@ -339,8 +342,10 @@ async fn resume(
         Ok(resumed) => resumed,
         Err(ResumeError::Store(error)) => return Err(unavailable(&error)),
         Err(error) => {
-            return match waiting {
-                Some(spec) if opened(api, token, spec.session).await? => Ok(visitor.continuing(spec)),
+            return match (&error, waiting) {
+                (ResumeError::Refused, Some(spec)) if opened(api, token, spec.session).await? => {
+                    Ok(visitor.continuing(spec))
+                }
                 _ => Err(Problem::new(StatusCode::GONE, error.code(), error.to_string())),
             };
         }

@@ -209,7 +209,7 @@ pub(crate) async fn refresh(
     Extension(arrival): Extension<Arrival>,
     Json(wish): Json<RefreshWish>,
 ) -> Result<Json<Tokens>, Problem> {
-    let attempt = api.throttle.attempt(arrival.client.ip())?;
+    let attempt = api.throttle.attempt(arrival.client.ip()).await?;
     let refused = |error: RefreshError| match error {
         RefreshError::Store(error) => unavailable(&error),
         error => Problem::new(StatusCode::UNAUTHORIZED, error.code(), error.to_string()),
@@ -277,7 +277,7 @@ pub(crate) async fn link(
     if !arrival.sender.may_use(Proof::Cookie) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "request.origin", "open the link in a browser"));
     }
-    let attempt = api.throttle.attempt(arrival.client.ip())?;
+    let attempt = api.throttle.attempt(arrival.client.ip()).await?;
     let Ok(token) = Token::parse(link.token.expose()) else {
         attempt.failed();
         return Err(not_taken(LinkError::Unknown));

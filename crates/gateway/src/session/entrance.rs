@@ -78,11 +78,7 @@ impl Entrance {
             Step::Send(bytes) => self.send(bytes).await?,
             Step::NeedBytes => {
                 let Waiting { wire, machine } = &mut self.waiting;
-                let consumed = machine.handle_bytes(wire.unconsumed()).map_err(broke)?;
-                wire.consume(consumed);
-                if consumed == 0 {
-                    wire.receive().await.map_err(left)?;
-                }
+                wire.show(|bytes| machine.handle_bytes(bytes)).await.map_err(left)?;
             }
             Step::Done => return Ok(false),
             _ => return Err(broke(HandshakeError::Misuse)),
@@ -108,5 +104,6 @@ fn left(error: WireError) -> End {
     match error {
         WireError::End => End::new(EndReason::ViewerLeft),
         WireError::Io(_) => End::new(EndReason::ViewerLost),
+        WireError::Handshake(error) => broke(error),
     }
 }
