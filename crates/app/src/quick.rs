@@ -51,6 +51,9 @@ pub(crate) async fn run(wish: Quick) -> Result<()> {
         },
         username: url.username,
         sealed_secret: secret.map(|secret| api::seal_password(&house.sealer, id, &secret)),
+        tags: Vec::new(),
+        description: String::new(),
+        thumbnails: false,
     };
     house.store.targets().add(new, Utc::now()).await?;
     let open = Open::doors(&house).await?;
