@@ -5,7 +5,7 @@ use crate::config::{self, Config, TlsMode};
 use crate::demo::Desktop;
 use crate::house::{House, fresh_target};
 use crate::ports::{StoredEndpoints, StoredJournal, TicketDoor};
-use crate::{address, telemetry, ticket};
+use crate::{address, descriptors, telemetry, ticket};
 use anyhow::{Context, Result};
 use api::Api;
 use api::attachments::Attachments;
@@ -75,6 +75,7 @@ pub(crate) struct Open {
 impl Open {
     /// Binds the listeners and begins to serve.
     pub(crate) async fn doors(house: &House, taps: Option<Arc<dyn Taps>>) -> Result<Open> {
+        descriptors::raise();
         let started = Instant::now();
         let boot = BootId(Uuid::now_v7());
         let lost = house.store.node().start(house.node, boot, Utc::now()).await?;
