@@ -141,7 +141,7 @@ impl Open {
             trusted_proxies,
             metrics: recorder()?,
             metrics_token: metrics_token(&house.config)?,
-            vnc_auth: house.config.native.vnc_auth,
+            vnc_auth: house.config.native.enabled && house.config.native.vnc_auth,
             ticket_lifetime: Duration::from_secs(u64::from(house.config.sessions.expires_minutes) * 60),
             node: house.node,
             boot,
