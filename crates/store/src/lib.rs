@@ -47,7 +47,7 @@ pub use repo::session::{
 pub use repo::target::{AddTargetError, NewTarget, TargetChange, TargetFilter, TargetRecord, Targets};
 pub use repo::ticket::{
     NewTicket, ResumeError, ResumeTicket, Resumed, TakeError, TakeTicket, TakenTicket, TicketRecord,
-    TicketState, Tickets,
+    TicketState, Tickets, VncCandidate,
 };
 pub use url::{DatabaseUrl, UrlError};
 

@@ -2,6 +2,7 @@
 //! run up and down in the tests. A step that was released is never changed.
 
 mod m0001_first;
+mod m0002_vnc_auth;
 mod m0003_people;
 
 use crate::connection::Database;
@@ -15,7 +16,11 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::Migration), Box::new(m0003_people::Migration)]
+        vec![
+            Box::new(m0001_first::Migration),
+            Box::new(m0002_vnc_auth::Migration),
+            Box::new(m0003_people::Migration),
+        ]
     }
 }
 

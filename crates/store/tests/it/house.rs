@@ -1,9 +1,9 @@
 //! A fresh store for each test, and the values that tests are about.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use model::audit::Action;
 use model::session::{EndReason, Ingress};
 use model::target::{Address, Security};
-use model::audit::Action;
 use model::{BootId, NodeId, Policy, Role, SessionId, SubjectId, TargetId, TicketId, UserId};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -197,6 +197,7 @@ pub(crate) fn new_ticket(target: TargetId, token: u8) -> NewTicket {
         owner: None,
         created_at: noon(),
         expires_at: after(3600),
+        sealed_vnc_password: None,
     }
 }
 

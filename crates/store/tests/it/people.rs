@@ -1,7 +1,8 @@
 //! People, groups and grants: named once, changed by one at a time, and erasable.
 
 use crate::house::{
-    House, after, end_of, entry, hash, new_session, new_target, new_ticket, new_user, noon, on_both, stored_noon,
+    House, after, end_of, entry, hash, new_session, new_target, new_ticket, new_user, noon, on_both,
+    stored_noon,
 };
 use model::audit::{Action, Object, Personal};
 use model::session::EndReason;
@@ -9,8 +10,8 @@ use model::{Coded, GroupId, Policy, Role, SubjectId, TargetId, UserId};
 use std::collections::HashSet;
 use store::{
     AuditEntry, GrantRow, GroupChange, GroupRecord, GroupTarget, NewGroup, NewLogin, NewSession, NewTicket,
-    NewUser, PageRequest, SessionFilter, TargetFilter, TargetRecord, UserChange, UserFilter,
-    UserRecord, Via, Window, fold_name,
+    NewUser, PageRequest, SessionFilter, TargetFilter, TargetRecord, UserChange, UserFilter, UserRecord, Via,
+    Window, fold_name,
 };
 use uuid::Uuid;
 
@@ -107,7 +108,8 @@ on_both! {
             assert_eq!(refused.code(), "people.name_invalid", "{name:?}");
         }
         for name in ["<script>alert(1)</script>".replace('/', ""), "'; DROP TABLE users; --".to_owned(), "أحمد".to_owned(), "a@b.example".to_owned(), "x".repeat(255)] {
-            people.add(new_user(&name, Role::User), entry(), noon()).await.unwrap();
+            let new = NewUser { display_name: name.clone(), ..new_user(&name, Role::User) };
+            people.add(new, entry(), noon()).await.unwrap();
             assert_eq!(people.find_by_name(&name).await.unwrap().unwrap().name, name);
         }
         let shown = NewUser { display_name: "\u{202e}txt.exe".to_owned(), ..new_user("eve", Role::User) };
