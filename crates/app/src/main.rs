@@ -4,6 +4,7 @@ mod address;
 mod cli;
 mod config;
 mod demo;
+mod descriptors;
 mod doctor;
 mod house;
 mod inspect;

@@ -5,7 +5,7 @@ use crate::config::{self, Config, TlsMode};
 use crate::demo::Desktop;
 use crate::house::{House, fresh_target};
 use crate::ports::{StoredEndpoints, StoredJournal, TicketDoor};
-use crate::{address, telemetry, ticket};
+use crate::{address, descriptors, telemetry, ticket};
 use anyhow::{Context, Result};
 use api::Api;
 use api::attachments::Attachments;
@@ -75,6 +75,7 @@ pub(crate) struct Open {
 impl Open {
     /// Binds the listeners and begins to serve.
     pub(crate) async fn doors(house: &House, taps: Option<Arc<dyn Taps>>) -> Result<Open> {
+        descriptors::raise();
         let started = Instant::now();
         let boot = BootId(Uuid::now_v7());
         let lost = house.store.node().start(house.node, boot, Utc::now()).await?;
@@ -286,7 +287,7 @@ fn keep_house(house: &House, certificates: Arc<Certificates>, stop: &Cancellatio
                 _ = check.tick() => reload(&certificates),
                 _ = purge.tick() => {
                     let before = Utc::now() - chrono::TimeDelta::days(1);
-                    if let Err(error) = store.admin().purge(before).await {
+                    if let Err(error) = store.logins().purge(before).await {
                         tracing::warn!(%error, "Expired log-ins could not be forgotten");
                     }
                     if let Err(error) = store.tickets().purge(Utc::now() - TICKETS_KEPT).await {
@@ -351,6 +352,9 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
                 security: Security::default(),
                 username: None,
                 sealed_secret: None,
+                tags: Vec::new(),
+                description: String::new(),
+                thumbnails: false,
             };
             targets.add(new, Utc::now()).await?;
         }
