@@ -6,6 +6,9 @@ action-try-again = إعادة المحاولة
 action-reload = إعادة تحميل الصفحة
 action-to-list = العودة إلى القائمة
 action-cancel = إلغاء
+action-copy = نسخ
+print-expected = البصمة المعتمدة
+print-presented = البصمة المعروضة الآن
 
 preferences = اللغة والمظهر
 preferences-language = اللغة

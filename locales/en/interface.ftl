@@ -6,6 +6,9 @@ action-try-again = Try again
 action-reload = Load the page again
 action-to-list = Back to the list
 action-cancel = Cancel
+action-copy = Copy
+print-expected = Fingerprint that was pinned
+print-presented = Fingerprint that is shown now
 
 preferences = Language and appearance
 preferences-language = Language

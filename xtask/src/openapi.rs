@@ -1,6 +1,7 @@
-//! The OpenAPI document in `docs/` is the one that the program serves.
+//! The OpenAPI document in `docs/` is the one that the program serves, and the interface's types are its.
 
-use crate::shell::{output, root, target};
+use crate::shell::{output, root, run, target};
+use crate::ui;
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -12,10 +13,11 @@ pub(crate) fn openapi(write: bool) -> Result<()> {
         Command::new(target().join("debug/gatehouse")).arg("openapi").env("LLVM_PROFILE_FILE", "/dev/null"),
     )?;
     if write {
-        return Ok(std::fs::write(file, document)?);
+        std::fs::write(file, document)?;
+        return run(&mut ui::npm(&["run", "types"]));
     }
     if std::fs::read_to_string(&file).unwrap_or_default() != document {
         bail!("docs/openapi.json is not what the program serves; `cargo xtask openapi` writes it");
     }
-    Ok(())
+    run(&mut ui::npm(&["run", "types:check"]))
 }

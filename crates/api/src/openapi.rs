@@ -1,7 +1,8 @@
 //! The OpenAPI 3.1 document, made from the routes' own types.
 
 use axum::Json;
-use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,9 +27,31 @@ use utoipa::OpenApi;
         crate::route::sessions::thaw,
         crate::route::sessions::policy,
     ),
-    components(schemas(crate::error::ProblemBody))
+    components(schemas(crate::error::ProblemBody)),
+    modifiers(&NamedByRoom)
 )]
 struct Document;
+
+/// Handlers are named within their module; across the document their tag goes before.
+struct NamedByRoom;
+
+impl Modify for NamedByRoom {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+            operations.into_iter().flatten().for_each(name);
+        }
+    }
+}
+
+fn name(operation: &mut Operation) {
+    if let (Some(tags), Some(id)) = (&operation.tags, &operation.operation_id)
+        && let Some(tag) = tags.first()
+    {
+        operation.operation_id = Some(format!("{tag}_{id}"));
+    }
+}
 
 /// The document as JSON text.
 pub fn document() -> String {
@@ -38,4 +61,23 @@ pub fn document() -> String {
 /// Serves the document.
 pub(crate) async fn serve() -> Json<utoipa::openapi::OpenApi> {
     Json(Document::openapi())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        let names: Vec<_> = paths
+            .flat_map(|item| item.as_object().unwrap().values())
+            .filter_map(|operation| operation["operationId"].as_str())
+            .collect();
+        assert!(names.contains(&"sessions_list"), "{names:?}");
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{names:?}");
+    }
 }

@@ -10,3 +10,4 @@ pub mod resume;
 pub mod seal;
 pub mod throttle;
 pub mod token;
+pub mod vnc_password;

@@ -242,6 +242,8 @@ pub struct SessionStart {
     pub spec: SessionSpec,
     /// The target's name at this moment.
     pub target_name: String,
+    /// The address that was dialed, where the target is on the network.
+    pub server: Option<SocketAddr>,
     /// The target's version line, e.g. `RFB 003.008`.
     pub target_version: String,
     /// The number of the security type towards the target.
@@ -254,8 +256,6 @@ pub struct SessionStart {
     pub height: u16,
     /// The desktop's name as the target sent it, readable part only.
     pub desktop_name: String,
-    /// Whether this continues a session whose viewer was lost.
-    pub resumed: bool,
     /// When.
     pub at: SystemTime,
 }
@@ -327,6 +327,12 @@ pub trait Taps: Send + Sync {
 pub trait Tap: Send {
     /// Called in wire order, for each direction.
     fn event(&mut self, event: Event<'_>);
+    /// Whether it wants the session's skeleton, see [`rfb::trace`]; asked once.
+    fn wants_skeleton(&self) -> bool {
+        false
+    }
+    /// More lines of the skeleton.
+    fn skeleton(&mut self, _lines: &str) {}
 }
 
 #[cfg(test)]

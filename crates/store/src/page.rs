@@ -6,7 +6,7 @@ use model::Coded;
 use uuid::Uuid;
 
 /// The most rows that one page carries, whatever is asked for.
-pub const MAX_PAGE: u32 = 500;
+pub const MAX_PAGE: u32 = 1000;
 
 /// What to list: how many rows after which one.
 #[derive(Clone, Debug)]
@@ -15,18 +15,20 @@ pub struct PageRequest {
     pub limit: u32,
     /// [`Page::next`] of the page before.
     pub after: Option<Cursor>,
+    /// Rows to leave out first, for clients that count. The database walks over them: dear when large.
+    pub offset: u64,
 }
 
 impl Default for PageRequest {
     fn default() -> Self {
-        PageRequest { limit: 100, after: None }
+        PageRequest { limit: 100, after: None, offset: 0 }
     }
 }
 
 impl PageRequest {
     /// The first page of so many rows.
     pub fn first(limit: u32) -> Self {
-        PageRequest { limit, after: None }
+        PageRequest { limit, ..PageRequest::default() }
     }
 
     pub(crate) fn rows(&self) -> u32 {

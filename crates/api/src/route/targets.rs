@@ -1,6 +1,7 @@
 //! Targets: list, register, test, remove.
 
 use crate::error::{Problem, ProblemBody};
+use crate::schema;
 use crate::state::Api;
 use crate::unavailable;
 use crate::who::Admin;
@@ -8,7 +9,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use gateway::Endpoint;
+use gateway::{Endpoint, SessionSnapshot};
+use model::session::EndReason;
 use model::target::{Address, Credentials, Identity, Security, Strength};
 use model::{Coded, Secret, TargetId};
 use serde::{Deserialize, Serialize};
@@ -26,12 +28,12 @@ pub(crate) struct Target {
     name: String,
     /// `host:port`, `unix:/path` or `testcard`.
     address: String,
-    /// `tcp`, `unix` or `test_card`.
+    #[schema(value_type = schema::TargetKind)]
     kind: &'static str,
     security: TargetSecurity,
     /// Whether a password is stored.
     has_password: bool,
-    /// Sessions that run now.
+    /// Sessions that run now, without those that only wait for a lost viewer.
     active_sessions: usize,
     created_at: DateTime<Utc>,
 }
@@ -39,14 +41,16 @@ pub(crate) struct Target {
 /// What a target's entry allows.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TargetSecurity {
-    /// `open`, `authenticated`, `encrypted_anonymous`, `encrypted_verified`.
+    /// Weakest way that may be used.
+    #[schema(value_type = schema::Strength)]
     floor: String,
-    /// `verify`, `pinned`, `first_use`.
+    #[schema(value_type = schema::IdentityRule)]
     identity: &'static str,
     /// SHA-256 of the pinned certificate or key.
     pin: Option<String>,
     anonymous_tls: bool,
     /// Strongest way seen so far.
+    #[schema(value_type = Option<schema::Strength>)]
     seen: Option<String>,
 }
 
@@ -61,7 +65,8 @@ pub(crate) struct Targets {
 #[utoipa::path(get, path = "/api/targets", tag = "targets", responses((status = 200, body = Targets), (status = 401, body = ProblemBody)))]
 pub(crate) async fn list(State(api): State<Arc<Api>>, _admin: Admin) -> Result<Json<Targets>, Problem> {
     let records = api.store.targets().list().await.map_err(|e| unavailable(&e))?;
-    let targets: Vec<_> = records.into_iter().map(|record| show_target(&api, record)).collect();
+    let running = api.sessions.list().await?;
+    let targets: Vec<_> = records.into_iter().map(|record| show_target(record, &running)).collect();
     let total = targets.len();
     Ok(Json(Targets { targets, total }))
 }
@@ -75,7 +80,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Target>, Problem> {
     let record = find(&api, &id).await?;
-    Ok(Json(show_target(&api, record)))
+    Ok(Json(show_target(record, &api.sessions.list().await?)))
 }
 
 /// A target to register.
@@ -91,7 +96,7 @@ pub(crate) struct AddTarget {
     password: Option<String>,
     /// Weakest way that may be used.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "authenticated")]
+    #[schema(value_type = Option<schema::Strength>, example = "authenticated")]
     floor: Strength,
     /// SHA-256 of the certificate or RA2 key that must be shown, lower-case hex.
     #[serde(default)]
@@ -134,7 +139,8 @@ pub(crate) async fn add(
     };
     let record = api.store.targets().add(new, Utc::now()).await.map_err(|e| not_added(&e))?;
     tracing::info!(target = %record.id, by = %admin.subject, "A target was registered");
-    Ok((StatusCode::CREATED, Json(show_target(&api, record))))
+    // Nobody can be on it yet.
+    Ok((StatusCode::CREATED, Json(show_target(record, &[]))))
 }
 
 /// Removes a target; its sessions end.
@@ -147,7 +153,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let record = find(&api, &id).await?;
     api.store.targets().remove(record.id).await.map_err(|e| unavailable(&e))?;
-    api.gateway.registry().kill_where(model::session::EndReason::Killed, |s| s.target == record.id);
+    api.sessions.kill_all_of(record.id, EndReason::Killed).await?;
     tracing::info!(target = %record.id, by = %admin.subject, "A target was removed");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -162,6 +168,7 @@ pub(crate) struct Tested {
     /// The type that was used.
     security_type: String,
     /// How strong the way is.
+    #[schema(value_type = schema::Strength)]
     strength: String,
     /// Fingerprint of the certificate or key that was shown.
     peer_identity: Option<String>,
@@ -221,8 +228,9 @@ pub fn endpoint(sealer: &auth::seal::Sealer, record: TargetRecord) -> Endpoint {
     }
 }
 
-fn show_target(api: &Api, record: TargetRecord) -> Target {
-    let active_sessions = api.gateway.registry().list().iter().filter(|s| s.target == record.id).count();
+fn show_target(record: TargetRecord, running: &[SessionSnapshot]) -> Target {
+    let is_here = |s: &&SessionSnapshot| s.target == record.id && s.has_viewer();
+    let active_sessions = running.iter().filter(is_here).count();
     let (identity, pin) = match record.security.identity {
         Identity::Verify => ("verify", None),
         Identity::FirstUse => ("first_use", None),

@@ -322,6 +322,7 @@ impl Sessions {
             .filter(Condition::all().add_option(page.after.map(after)))
             .order_by_desc(Column::StartTime)
             .order_by_desc(Column::Id)
+            .offset(page.offset)
             // One more than shown tells whether there is a next page.
             .limit(u64::from(rows) + 1);
         let found = self.store.read(|db| Box::pin(query.all(db))).await?;
@@ -339,6 +340,15 @@ impl Sessions {
     /// The database's.
     pub async fn count(&self, filter: &SessionFilter) -> Result<u64, StoreError> {
         let query = Entity::find().filter(filter.condition());
+        self.store.read(|db| Box::pin(async move { query.count(db).await })).await
+    }
+
+    /// How many sessions of a filter stand before the page that a cursor leads to.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count_before(&self, filter: &SessionFilter, cursor: Cursor) -> Result<u64, StoreError> {
+        let query = Entity::find().filter(filter.condition()).filter(after(cursor).not());
         self.store.read(|db| Box::pin(async move { query.count(db).await })).await
     }
 

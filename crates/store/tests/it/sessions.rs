@@ -156,6 +156,29 @@ on_both! {
         assert!(all.next.is_none());
     }
 
+    async fn pages_by_number(house) {
+        let target = house.target("desk").await;
+        let sessions = house.store.sessions();
+        for n in 0..10 {
+            sessions.start(NewSession { started_at: after(n / 3), ..new_session(&target) }).await.unwrap();
+        }
+        let filter = SessionFilter::default();
+        let all = sessions.list(&filter, &PageRequest::default()).await.unwrap().items;
+        let ids = |rows: &[store::SessionRecord]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+        let mut page = PageRequest { offset: 4, ..PageRequest::first(3) };
+        let found = sessions.list(&filter, &page).await.unwrap();
+        assert_eq!(ids(&found.items), ids(&all[4..7]));
+        // Its cursor goes on where it ended, and tells how many are behind it.
+        let next = found.next.unwrap();
+        assert_eq!(sessions.count_before(&filter, next).await.unwrap(), 7);
+        page = PageRequest { after: Some(next), ..PageRequest::first(3) };
+        let found = sessions.list(&filter, &page).await.unwrap();
+        assert_eq!(ids(&found.items), ids(&all[7..]));
+        assert!(found.next.is_none());
+        page = PageRequest { offset: 10, ..PageRequest::first(3) };
+        assert!(sessions.list(&filter, &page).await.unwrap().items.is_empty());
+    }
+
     async fn filters_and_counts(house) {
         let (a, b) = (house.target("a").await, house.target("b").await);
         let sessions = house.store.sessions();

@@ -69,6 +69,7 @@ const SESSIONS = [
 ];
 
 async function list(page: Page, targets: (route: Route) => Promise<void>, sessions: unknown[] = []) {
+  await page.routeWebSocket('**/ws/events*', () => undefined);
   await page.route('**/api/targets', targets);
   await page.route(/\/api\/sessions\?/, (route) => route.fulfill(good({ sessions })));
 }
@@ -315,11 +316,6 @@ for (const language of LANGUAGES) {
       ['killed', { code: 4003, reason: '{"code":"session.killed"}' }, 'session.killed'],
       ['expired', { code: 4004, reason: 'session.expired' }, 'session.expired'],
       ['refused', { code: 4008, reason: '{"code":"target.wrong_password"}' }, 'target.wrong_password'],
-      [
-        'certificate',
-        { code: 4008, reason: '{"code":"target.tls_mismatch","detail":"sha256:9b1c…44"}' },
-        'target.tls_mismatch',
-      ],
       ['failed', { code: 1011, reason: '' }, 'server.internal'],
       ['misbehaved', { code: 4007, reason: 'rfb.unknown_message' }, 'rfb.unknown_message'],
       ['used', { code: 4100, reason: '{"code":"ticket.used"}' }, 'ticket.used'],
@@ -333,6 +329,46 @@ for (const language of LANGUAGES) {
         await shootSizes(page, `console-${state}`, language);
       });
     }
+
+    test('console: a certificate that changed shows both fingerprints', async ({ page }) => {
+      const base64 = (hex: string) => Buffer.from(hex, 'hex').toString('base64url');
+      const expected = '9b1c'.repeat(16);
+      const presented = `9b1c77d0${'9b1c'.repeat(14)}`;
+      const reason = `target.tls_mismatch ${base64(expected)} ${base64(presented)}`;
+      await info(page);
+      await socket(page, (ws) => ws.close({ code: 4008, reason }));
+      await page.goto(`/console/${TOKEN}`);
+      const alert = page.getByRole('alert');
+      await expect(alert).toContainText('target.tls_mismatch');
+      // What differs stands out; what is the same does not.
+      await expect(alert.locator('mark')).toHaveText(['77d0']);
+      await expect(alert.locator('dd').first()).toHaveText(/^(\s*9b1c){16}\s*$/);
+      await shootSizes(page, 'console-certificate', language);
+    });
+
+    test('console: ended by somebody says who, whichever connection tells it first', async ({ page }) => {
+      await info(page, { live_events: true, session_id: 's7' });
+      let tell: ((event: object) => void) | undefined;
+      await page.routeWebSocket('**/ws/events*', (ws) => {
+        tell = (event) => ws.send(JSON.stringify({ timestamp: now(), ...event }));
+      });
+      let console: WebSocketRoute | undefined;
+      await socket(page, (ws) => {
+        console = ws;
+        grayScreen(ws);
+      });
+      await page.goto(`/console/${TOKEN}`);
+      await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'connected');
+      await expect.poll(() => tell !== undefined).toBe(true);
+      const other = { session_id: 's8', by: 'mallory', changed: { ending: 'session.killed' } };
+      tell!({ type: 'vnc_session_changed', id: 'b-1', payload: other });
+      await console!.close({ code: 4003, reason: '{"code":"session.killed"}' });
+      await expect(page.getByRole('alert')).toContainText('session.killed');
+      await expect(page.getByRole('alert')).not.toContainText('mallory');
+      tell!({ type: 'vnc_session_changed', id: 'b-2', payload: { ...other, session_id: 's7', by: 'admin' } });
+      await expect(page.getByRole('alert').getByRole('heading')).toContainText('admin');
+      await shootSizes(page, 'console-killed-by', language);
+    });
 
     test('console: a link that is not known', async ({ page, watched }) => {
       watched.allowNetworkErrors();

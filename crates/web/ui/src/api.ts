@@ -1,114 +1,85 @@
-/** The server's HTTP interface, as far as these pages use it. */
-import { FailureError, isCode } from './failure';
+/**
+ * The server's HTTP interface, as far as these pages use it.
+ *
+ * Shapes come from `openapi.d.ts`, which `npm run types` makes from the server's own document.
+ */
+import { detailsOf, FailureError, isCode } from './failure';
+import type { components, paths } from './openapi';
 
-export type Strength = 'open' | 'authenticated' | 'encrypted_anonymous' | 'encrypted_verified';
+type Schemas = components['schemas'];
+export type Strength = Schemas['Strength'];
+export type Target = Schemas['Target'];
+export type NewTarget = Schemas['AddTarget'];
+export type TestReport = Schemas['Tested'];
+export type Session = Schemas['Session'];
+export type ConsoleTicket = Schemas['ConsoleTicket'];
+export type ConsoleInfo = Schemas['ConsoleInfo'];
 
-export interface Security {
-  floor?: Strength;
-  seen?: Strength | null;
-}
-
-export interface Target {
-  id: string;
-  number: number;
-  name: string;
-  address: string;
-  kind: string;
-  security?: Security;
-  active_sessions: number;
-}
-
-export interface Session {
-  id: string;
-  target_name?: string;
-  subject?: string;
-  viewer?: string;
-  started_at?: string;
-  view_only?: boolean;
-  state?: string;
-}
-
-/** A session as the server names its fields. */
-interface SessionRow {
-  id: string;
-  target_name: string;
-  subject: string;
-  client_ip: string;
-  start_time: string;
-  view_only: boolean;
-  frozen: boolean;
-  stage: string | null;
-}
-
-function shown(row: SessionRow): Session {
-  return {
-    id: row.id,
-    target_name: row.target_name,
-    subject: row.subject,
-    viewer: row.client_ip,
-    started_at: row.start_time,
-    view_only: row.view_only,
-    state: row.frozen ? 'frozen' : (row.stage ?? 'active'),
-  };
-}
-
-export interface ConsoleTicket {
-  token: string;
-  websocket_path: string;
-  console_path: string;
-  expires_at: string;
-}
-
-export interface ConsoleInfo {
-  target_name: string;
-  view_only: boolean;
-  expires_at?: string;
-  language?: string;
-  state?: 'waiting' | 'active' | 'frozen' | 'awaiting_resume' | 'ended';
-  time_left_s?: number | null;
-}
-
-export interface TestReport {
-  ok?: boolean;
-  version_line?: string;
-  security_type?: string;
-  strength?: Strength;
-  desktop_name?: string;
-  width?: number;
-  height?: number;
-  peer_identity?: string | null;
-  pinned?: boolean;
-}
-
-export interface NewTarget {
-  name: string;
-  url: string;
-  password?: string;
-}
+/** Of an address and a method: what is sent, and what comes back. */
+type Path = keyof paths;
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+type MethodOf<P extends Path> = { [M in Method]: paths[P][M] extends object ? M : never }[Method];
+type Json<T> = T extends { content: { 'application/json': infer B } } ? B : never;
+type Parameters<O> = O extends { parameters: infer P } ? P : never;
+type Answers<O> = O extends { responses: infer R } ? R : never;
+type Answer<P extends Path, M extends MethodOf<P>> =
+  Answers<paths[P][M]> extends { 200: infer R }
+    ? Json<R>
+    : Answers<paths[P][M]> extends { 201: infer R }
+      ? Json<R>
+      : void;
+type Body<O> = O extends { requestBody: { content: { 'application/json': infer B } } } ? { body: B } : { body?: never };
+type InPath<O> = Parameters<O> extends { path: infer V } ? { path: V } : { path?: never };
+type InQuery<O> =
+  Parameters<O> extends { query: infer V }
+    ? { query: V }
+    : { query?: Exclude<(Parameters<O> & { query?: unknown })['query'], undefined> };
+export type Wish<P extends Path, M extends MethodOf<P>> = Body<paths[P][M]> &
+  InPath<paths[P][M]> &
+  InQuery<paths[P][M]>;
 
 /** How long an answer may take. Longer than any answer of a healthy server, shorter than patience. */
 const PATIENCE = 15_000;
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+/** Asks the server. An answer that is a refusal is thrown as a `FailureError`. */
+export async function call<P extends Path, M extends MethodOf<P>>(
+  method: M,
+  path: P,
+  wish: Wish<P, M>,
+): Promise<Answer<P, M>> {
+  const init: RequestInit = {
+    method: method.toUpperCase(),
+    signal: AbortSignal.timeout(PATIENCE),
+    headers: { accept: 'application/json' },
+  };
+  const body: unknown = wish.body;
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { accept: 'application/json', 'content-type': 'application/json' };
+  }
   let response: Response;
   try {
-    const init: RequestInit = {
-      method,
-      signal: AbortSignal.timeout(PATIENCE),
-      headers: { accept: 'application/json' },
-    };
-    if (body !== undefined) {
-      init.body = JSON.stringify(body);
-      init.headers = { accept: 'application/json', 'content-type': 'application/json' };
-    }
-    response = await fetch(path, init);
+    response = await fetch(address(path, wish.path ?? {}, wish.query ?? {}), init);
   } catch {
     throw new FailureError({ code: navigator.onLine ? 'interface.no_answer' : 'interface.offline' });
   }
   const text = await response.text().catch(() => '');
   const answer = parse(text);
   if (!response.ok) throw refusal(response.status, answer);
-  return answer as T;
+  return answer as Answer<P, M>;
+}
+
+/** `/api/targets/{id}` with its parameters filled in. */
+export function address(path: string, parameters: object, query: object = {}): string {
+  let filled = path;
+  for (const [name, value] of Object.entries(parameters)) {
+    filled = filled.replace(`{${name}}`, encodeURIComponent(String(value)));
+  }
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null) search.set(name, String(value));
+  }
+  return search.size > 0 ? `${filled}?${search}` : filled;
 }
 
 function parse(text: string): unknown {
@@ -121,30 +92,33 @@ function parse(text: string): unknown {
 
 /** A refusal's code from `application/problem+json`, or one that says what its status means. */
 function refusal(status: number, answer: unknown): FailureError {
-  const problem = (answer ?? {}) as { code?: unknown };
+  const problem = (answer ?? {}) as { code?: unknown; details?: unknown };
   // Its `detail` is an English sentence for programs' logs; people are told by the catalogue.
-  if (isCode(problem.code)) return new FailureError({ code: problem.code }, status);
+  if (isCode(problem.code)) {
+    return new FailureError({ code: problem.code, ...detailsOf(problem.details) }, status);
+  }
   if (status === 401) return new FailureError({ code: 'auth.required' }, status);
   if (status === 404) return new FailureError({ code: 'interface.not_found' }, status);
   return new FailureError({ code: 'interface.unknown', detail: `HTTP ${status}` }, status);
 }
 
 export const api = {
-  takeLink: (token: string) => call<void>('POST', '/api/auth/link', { token }),
-  targets: async () => (await call<{ targets: Target[] }>('GET', '/api/targets')).targets,
-  addTarget: (target: NewTarget) => call<Target>('POST', '/api/targets', target),
-  testTarget: (id: string) => call<TestReport>('POST', `/api/targets/${encodeURIComponent(id)}/test`, {}),
-  sessions: async () =>
-    (await call<{ sessions: SessionRow[] }>('GET', '/api/sessions?status=active')).sessions.map(shown),
-  endSession: (id: string) => call<void>('POST', `/api/sessions/${encodeURIComponent(id)}/kill`, {}),
+  takeLink: (token: string) => call('post', '/api/auth/link', { body: { token } }),
+  targets: async () => (await call('get', '/api/targets', {})).targets,
+  addTarget: (target: NewTarget) => call('post', '/api/targets', { body: target }),
+  testTarget: (id: string) => call('post', '/api/targets/{id}/test', { path: { id } }),
+  sessions: async () => (await call('get', '/api/sessions', { query: { status: 'active' } })).sessions,
+  endSession: (id: string) => call('post', '/api/sessions/{id}/kill', { path: { id } }),
   requestConsole: (id: string) =>
-    call<ConsoleTicket>('POST', `/api/vm/${encodeURIComponent(id)}/console/request`, {
-      protocol: 'vnc',
-      expires_minutes: 15,
+    call('post', '/api/vm/{id}/console/request', {
+      path: { id },
+      body: { protocol: 'vnc', expires_minutes: 15 },
     }),
-  consoleInfo: (token: string) => call<ConsoleInfo>('GET', consoleInfoPath(token)),
+  consoleInfo: (token: string) => call('get', CONSOLE_INFO, { path: { token } }),
 };
 
+const CONSOLE_INFO = '/api/console/{token}/info';
+
 export function consoleInfoPath(token: string): string {
-  return `/api/console/${encodeURIComponent(token)}/info`;
+  return address(CONSOLE_INFO, { token });
 }

@@ -9,6 +9,7 @@ describe('a failure is told', () => {
     expect(told('target.timeout', 'session.target_refused')).toBe('failure-target-timeout');
     expect(told('rfb.unknown_message', 'session.target_misbehaved')).toBe('failure-session-target-misbehaved');
     expect(told('store.disk_full')).toBe('failure-store');
+    expect(tellingId({ code: 'session.killed', by: 'admin' }, () => true)).toBe('failure-session-killed-by');
     expect(told('new.thing')).toBe('failure-interface-unknown');
   });
 

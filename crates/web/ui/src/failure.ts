@@ -9,6 +9,21 @@ export interface Failure {
   kind?: string | undefined;
   /** Data such as a fingerprint or an address; shown as code, never as a sentence. */
   detail?: string | undefined;
+  /** Of a certificate or key that changed: the fingerprint that was pinned, and the one that is shown now. */
+  expected?: string | undefined;
+  presented?: string | undefined;
+  /** Who did it. */
+  by?: string | undefined;
+}
+
+/** What a refusal adds to its code for people: fingerprints, so far. */
+export function detailsOf(details: unknown): Pick<Failure, 'expected' | 'presented'> {
+  if (typeof details !== 'object' || details === null) return {};
+  const { expected, presented } = details as Record<string, unknown>;
+  return {
+    ...(typeof expected === 'string' ? { expected } : {}),
+    ...(typeof presented === 'string' ? { presented } : {}),
+  };
 }
 
 /** Codes the interface itself finds out; all others come from the server. */
@@ -31,6 +46,8 @@ export function messageId(code: string): string {
 export function tellingId(failure: Failure, has: (id: string) => boolean): string {
   const area = failure.code.split('.')[0] ?? '';
   const ids = [failure.code, failure.kind, area].filter((code) => code !== undefined).map(messageId);
+  // Where somebody did it, the sentence names who.
+  if (failure.by !== undefined) ids.unshift(`${messageId(failure.code)}-by`);
   return ids.find(has) ?? messageId('interface.unknown');
 }
 

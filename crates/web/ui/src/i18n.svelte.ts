@@ -50,8 +50,6 @@ export function preferred(languages: readonly string[]): Language {
 class Locale {
   language: Language = $state('en');
   digits: Digits = $state('latn');
-  /** Whether the reader chose, so that a page's own hint no longer counts. */
-  private chosen = false;
 
   /** The tag that Intl and Fluent format by. */
   readonly tag = $derived(this.language === 'ar' ? `ar-u-nu-${this.digits}` : 'en');
@@ -59,20 +57,13 @@ class Locale {
 
   constructor() {
     const stored = read('language');
-    this.chosen = stored === 'en' || stored === 'ar';
-    this.language = this.chosen ? (stored as Language) : preferred(navigator.languages);
+    this.language = stored === 'en' || stored === 'ar' ? stored : preferred(navigator.languages);
     this.digits = read('digits') === 'arab' ? 'arab' : 'latn';
   }
 
   choose(language: Language): void {
     this.language = language;
-    this.chosen = true;
     write('language', language);
-  }
-
-  /** A page's hint, used only while the reader has not chosen. */
-  suggest(language: string | undefined): void {
-    if (!this.chosen && (language === 'en' || language === 'ar')) this.language = language;
   }
 
   chooseDigits(digits: Digits): void {

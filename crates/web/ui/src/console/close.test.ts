@@ -21,6 +21,22 @@ describe('a close frame', () => {
     expect(readClose(4003, '{"code":"session.killed"}').code).toBe('session.killed');
   });
 
+  it('names both fingerprints of a certificate that changed', () => {
+    // SHA-256 of "abc" and "abd", by `openssl dgst -sha256`.
+    const reason =
+      'target.tls_mismatch ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0 pS0VnyYrLG3bckphhAvvw26zDIiHekAwtly-himESck';
+    expect(readClose(4008, reason)).toEqual({
+      code: 'target.tls_mismatch',
+      kind: 'session.target_refused',
+      expected: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+      presented: 'a52d159f262b2c6ddb724a61840befc36eb30c88877a4030b65cbe86298449c9',
+    });
+    expect(readClose(4008, 'target.tls_mismatch short <b>')).toEqual({
+      code: 'target.tls_mismatch',
+      kind: 'session.target_refused',
+    });
+  });
+
   it('with a broken reason falls back on its number', () => {
     for (const reason of ['{', '{}', '{"code":7}', '{"code":"No Code"}', 'free text', '<b>x</b>']) {
       expect(readClose(4005, reason)).toEqual({ code: 'session.idle' });

@@ -1,5 +1,5 @@
 /** What the end of a WebSocket means: a code to tell, and whether trying again makes sense. */
-import { isCode, type Failure } from '../failure';
+import { detailsOf, isCode, type Failure } from '../failure';
 
 /** Close codes of the server, 4000 to 4011, and the end reasons they stand for. */
 export const END_REASONS: Readonly<Record<number, string>> = {
@@ -48,7 +48,10 @@ export function retryOf({ code, kind }: Failure): Retry {
   return 'ask';
 }
 
-/** Reads a close frame. The reason is `{"code":…,"detail":…}`, a bare code, or nothing. */
+/**
+ * Reads a close frame. The reason is `{"code":…,"detail":…}`, a code, or nothing. Behind the code of a changed
+ * certificate stand the pinned and the shown fingerprint in base64, since in hex they would not fit into a frame.
+ */
 export function readClose(closeCode: number, reason: string): Failure {
   const said = readReason(reason);
   const known = END_REASONS[closeCode];
@@ -63,14 +66,26 @@ export function readClose(closeCode: number, reason: string): Failure {
 }
 
 function readReason(reason: string): Failure | undefined {
-  if (!reason.startsWith('{')) return isCode(reason) ? { code: reason } : undefined;
+  if (!reason.startsWith('{')) {
+    const [code, ...prints] = reason.split(' ');
+    if (!isCode(code)) return undefined;
+    const [expected, presented] = prints.map(hexOf);
+    return { code, ...detailsOf({ expected, presented }) };
+  }
   try {
-    const parsed = JSON.parse(reason) as { code?: unknown; detail?: unknown };
-    if (!isCode(parsed.code)) return undefined;
-    return { code: parsed.code, detail: typeof parsed.detail === 'string' ? parsed.detail : undefined };
+    const { code, detail, details } = JSON.parse(reason) as { code?: unknown; detail?: unknown; details?: unknown };
+    if (!isCode(code)) return undefined;
+    return { code, detail: typeof detail === 'string' ? detail : undefined, ...detailsOf(details) };
   } catch {
     return undefined;
   }
+}
+
+/** A SHA-256 in base64url [RFC 4648, 5] as lower-case hex. */
+function hexOf(text: string): string | undefined {
+  if (!/^[A-Za-z0-9_-]{43}$/.test(text)) return undefined;
+  const bytes = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  return [...bytes].map((byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join('');
 }
 
 /** Waits before the three tries, in milliseconds. */

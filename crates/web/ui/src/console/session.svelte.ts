@@ -1,10 +1,9 @@
 /** One console: its connection, its states, and what the server says of it while it runs. */
 import { api, consoleInfoPath, type ConsoleInfo } from '../api';
 import { asFailure, FailureError, type Failure } from '../failure';
-import { locale } from '../i18n.svelte';
-import { Channel } from './channel';
+import { live, type LiveEvent } from '../live.svelte';
 import { BACK_OFF, readClose, retryOf, type Retry } from './close';
-import { resumeKey, websocketUrl } from './resume';
+import { takeLine } from './early';
 import type { Screen } from './screen';
 
 export type Phase = 'connecting' | 'connected' | 'reconnecting' | 'ended';
@@ -14,6 +13,10 @@ export type Fit = 'scale' | 'original' | 'resize';
 
 /** Above this a person feels that the screen lags behind the hand. */
 const SLOW_MS = 300;
+/** Where live events tell what happens, asking only measures the round trip. */
+const PROBE_MS = 10_000;
+const PROBE_HIDDEN_MS = 60_000;
+/** A bare token may not listen to events: there asking is all there is. */
 const POLL_MS = 3000;
 const POLL_HIDDEN_MS = 15_000;
 
@@ -45,11 +48,17 @@ export class ConsoleSession {
   clipboard = $state('');
   clipboardAt: Date | undefined = $state();
   painted = $state(false);
+  /** Who ended the session, where the server says it. */
+  private endedBy: string | undefined = $state();
   private unanswered = $state(0);
 
   readonly viewOnly = $derived(this.viewOnlyChosen || this.info?.view_only === true);
   readonly frozen = $derived(this.info?.state === 'frozen');
   readonly slow = $derived((this.roundTrip ?? 0) > SLOW_MS || this.unanswered >= 2);
+  /** Why it ended, and by whom: the two come on two connections, in either order. */
+  readonly told: Failure | undefined = $derived(
+    this.failure?.code === 'session.killed' ? { ...this.failure, by: this.endedBy } : this.failure,
+  );
   readonly pill: Pill = $derived.by(() => {
     if (this.phase !== 'connected') return this.phase;
     if (this.frozen) return 'frozen';
@@ -58,11 +67,12 @@ export class ConsoleSession {
 
   screen: Screen | undefined;
   private socket: WebSocket | undefined;
-  private readonly key: string;
   private readonly trips: number[] = [];
   private deadline: number | undefined;
   private timers = new Set<ReturnType<typeof setTimeout>>();
   private pollTimer: ReturnType<typeof setTimeout> | undefined;
+  private polling: Promise<void> | undefined;
+  private stopListening: (() => void) | undefined;
   private closed = false;
 
   constructor(
@@ -71,7 +81,6 @@ export class ConsoleSession {
     private readonly past: HTMLElement,
     private readonly onclipboard: (text: string) => void,
   ) {
-    this.key = resumeKey(token);
     const kept = loadPreferences();
     this.fit = kept.fit;
     this.quality = kept.quality;
@@ -92,20 +101,30 @@ export class ConsoleSession {
     this.closed = true;
     for (const timer of this.timers) clearTimeout(timer);
     clearTimeout(this.pollTimer);
+    this.stopListening?.();
     removeEventListener('offline', this.wentOffline);
     removeEventListener('online', this.wentOnline);
     document.removeEventListener('visibilitychange', this.visibility);
-    this.screen?.disconnect();
-    this.socket?.close(1000);
+    this.hangUp();
   }
 
   /** Ends the session on the person's wish; the page stays and says so. */
   leave(): void {
     this.keepPicture();
-    this.screen?.disconnect();
-    this.socket?.close(1000);
-    this.socket = undefined;
+    this.hangUp();
     this.end({ code: 'session.viewer_left' }, 'ask');
+  }
+
+  /**
+   * Says goodbye: 1000 tells the gateway that nobody will come back, so the session ends at once. The close code goes
+   * first, since noVNC closes without one. A reload says nothing of the kind and finds its session again.
+   */
+  private hangUp(): void {
+    const socket = this.socket;
+    this.socket = undefined;
+    socket?.close(1000);
+    this.screen?.disconnect();
+    this.screen = undefined;
   }
 
   tryAgain(): void {
@@ -150,12 +169,13 @@ export class ConsoleSession {
 
   private async connect(): Promise<void> {
     if (this.closed) return;
-    let opened = false;
     let told = false;
     let gaveUp = false;
-    const socket = new WebSocket(websocketUrl(this.token, location), ['binary', `resume.${this.key}`]);
-    socket.addEventListener('open', () => (opened = true));
-    socket.addEventListener('close', (event) => {
+    const line = takeLine(this.token);
+    const { socket, channel } = line;
+    let opened = socket.readyState === WebSocket.OPEN;
+    this.socket = socket;
+    const closed = (event: CloseEvent) => {
       if (told || this.socket !== socket) return;
       told = true;
       this.keepPicture();
@@ -163,10 +183,14 @@ export class ConsoleSession {
       // Where the viewer gave up first and the server has no other reason, the viewer's is it.
       const silent = said.code === 'interface.lost' || said.code === 'session.viewer_left';
       void this.handleClose(gaveUp && silent ? { code: 'interface.unreadable_picture' } : said, opened);
-    });
-    // After the listeners above: what the server says of the end is read before the viewer tears itself down.
-    const channel = new Channel(socket);
-    this.socket = socket;
+    };
+    if (line.closed) {
+      closed(line.closed);
+      return;
+    }
+    socket.addEventListener('open', () => (opened = true));
+    // What the server says of the end is read before the viewer tears itself down.
+    channel.onend = closed;
 
     let module: typeof import('./screen');
     try {
@@ -296,7 +320,13 @@ export class ConsoleSession {
     this.deadline = undefined;
   }
 
-  private async poll(): Promise<void> {
+  /** Asks once, however many want to know at the same time. */
+  private poll(): Promise<void> {
+    this.polling ??= this.ask().finally(() => (this.polling = undefined));
+    return this.polling;
+  }
+
+  private async ask(): Promise<void> {
     clearTimeout(this.pollTimer);
     if (this.closed || this.phase === 'ended') return;
     const started = performance.now();
@@ -310,19 +340,45 @@ export class ConsoleSession {
       if (!(thrown instanceof FailureError) || thrown.status === 0) this.unanswered += 1;
     }
     if (this.closed) return;
-    this.pollTimer = setTimeout(() => void this.poll(), document.hidden ? POLL_HIDDEN_MS : POLL_MS);
+    const [shown, hidden] =
+      live.connected && this.unanswered === 0 ? [PROBE_MS, PROBE_HIDDEN_MS] : [POLL_MS, POLL_HIDDEN_MS];
+    clearTimeout(this.pollTimer);
+    this.pollTimer = setTimeout(() => void this.poll(), document.hidden ? hidden : shown);
   }
 
   private handleInfo(info: ConsoleInfo): void {
     const wasViewOnly = this.viewOnly;
     this.info = info;
     this.name = info.target_name;
-    locale.suggest(info.language);
     if (typeof info.time_left_s === 'number') this.deadline = performance.now() + info.time_left_s * 1000;
     else this.deadline = undefined;
     this.tick();
     if (this.viewOnly !== wasViewOnly) this.applyView();
+    if (info.live_events && !this.stopListening && !this.closed) this.stopListening = live.listen(this.heard);
   }
+
+  /** Something happened to a session. What it means for this one is read from the server, which knows it whole. */
+  private readonly heard = (event: LiveEvent): void => {
+    if (event.type === 'events_missed') {
+      void this.poll();
+      return;
+    }
+    const { session_id, changed, by } = (event.payload ?? {}) as {
+      session_id?: unknown;
+      changed?: unknown;
+      by?: unknown;
+    };
+    if (session_id !== this.info?.session_id) {
+      // Its own start tells this page which session is its own.
+      if (event.type === 'vnc_session_started' && !this.info?.session_id) void this.poll();
+      return;
+    }
+    if (typeof by === 'string' && isRecord(changed) && changed.ending === 'session.killed') {
+      this.endedBy = by;
+      return;
+    }
+    void this.poll();
+  };
 
   private noteTrip(ms: number): void {
     this.trips.push(ms);
@@ -348,6 +404,10 @@ export class ConsoleSession {
   private readonly visibility = (): void => {
     if (!document.hidden) void this.poll();
   };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Time from request to first byte, without the making of a connection: what one message takes there and back. */
