@@ -14,7 +14,7 @@ pub(crate) fn bench(names: &[String]) -> Result<()> {
     install::peers(true)?;
     ui::build()?;
     // the relay's benchmark starts the program itself
-    run(cargo().args(["build", "--release", "--package", "app"]))?;
+    crate::run::build_release()?;
     for (package, example) in BENCHMARKS {
         if names.is_empty() || names.iter().any(|n| example.starts_with(n.as_str())) {
             run(cargo().args(["run", "--release", "--package", package, "--example", example]))?;
