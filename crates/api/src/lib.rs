@@ -18,7 +18,7 @@ mod who;
 
 pub use arrival::Peer;
 pub use openapi::document as openapi;
-pub use route::console::{console_path, websocket_path};
+pub use route::console::{console_path, open_vnc_password, seal_vnc_password, websocket_path};
 pub use route::targets::{endpoint, seal_password};
 pub use state::Api;
 

@@ -1,9 +1,9 @@
 //! What the routes share.
 
 use crate::live::Hub;
-use gateway::Gateway;
 use gateway::forwarded::TrustedProxies;
 use gateway::origin::Places;
+use gateway::{Gateway, Sessions};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ pub struct Api {
     pub store: Store,
     /// The data plane.
     pub gateway: Arc<Gateway>,
+    /// The sessions that run.
+    pub sessions: Arc<dyn Sessions>,
     /// Live events.
     pub hub: Arc<Hub>,
     /// Connections of resumed sessions.
@@ -22,13 +24,15 @@ pub struct Api {
     /// Secrets at rest.
     pub sealer: Arc<auth::seal::Sealer>,
     /// Guessing is slowed down by address.
-    pub throttle: Arc<crate::guard::Guard>,
+    pub throttle: crate::guard::Guard,
     /// Whose headers are believed.
     pub trusted_proxies: TrustedProxies,
     /// How figures are rendered.
     pub metrics: PrometheusHandle,
     /// Who may read figures from elsewhere than loopback.
     pub metrics_token: Option<model::Secret>,
+    /// Whether tickets carry a one-time password for VncAuth.
+    pub vnc_auth: bool,
     /// How long a new ticket lives.
     pub ticket_lifetime: Duration,
     /// This installation.

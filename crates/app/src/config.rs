@@ -70,6 +70,12 @@ pub(crate) struct Native {
     pub(crate) anonymous_tls: bool,
     /// Offers RA2-256.
     pub(crate) ra2: bool,
+    /// Offers RA2ne-256, whose session is in clear after the credentials; on loopback only.
+    pub(crate) ra2ne: bool,
+    /// Offers VncAuth for one-time passwords that tickets then carry; a listener can guess them offline.
+    pub(crate) vnc_auth: bool,
+    /// Connections must begin with a PROXY header (from one of `web.trusted_proxies`).
+    pub(crate) proxy_protocol: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -134,6 +140,9 @@ impl Default for Native {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5900),
             anonymous_tls: false,
             ra2: true,
+            ra2ne: false,
+            vnc_auth: false,
+            proxy_protocol: false,
         }
     }
 }
@@ -223,8 +232,14 @@ fn check(config: &Config) -> Result<()> {
             config.web.listen
         );
     }
-    if config.web.proxy_protocol && config.web.trusted_proxies.is_empty() {
-        bail!("web.proxy_protocol needs web.trusted_proxies: whose headers may be believed?");
+    if (config.web.proxy_protocol || config.native.proxy_protocol) && config.web.trusted_proxies.is_empty() {
+        bail!("proxy_protocol needs web.trusted_proxies: whose headers may be believed?");
+    }
+    if config.native.ra2ne && !config.native.listen.ip().is_loopback() {
+        bail!(
+            "native.ra2ne sends the session in clear, so native.listen must be on loopback, not {}",
+            config.native.listen
+        );
     }
     if let Some(url) = &config.web.external_url
         && !(url.starts_with("https://") || url.starts_with("http://"))
@@ -317,6 +332,8 @@ mod tests {
             ("[web.tls]\nmode = \"files\"", "certificate"),
             ("[web]\nlisten = \"0.0.0.0:80\"\ntls.mode = \"off\"", "trusted_proxies"),
             ("[web]\nproxy_protocol = true", "trusted_proxies"),
+            ("[native]\nproxy_protocol = true", "trusted_proxies"),
+            ("[native]\nlisten = \"192.0.2.1:5900\"\nra2ne = true", "loopback"),
             ("[web]\nexternal_url = \"gate.example\"", "https://"),
             ("[sessions]\nexpires_minutes = 0", "1440"),
         ] {

@@ -55,7 +55,7 @@ pub(crate) async fn run(wish: Quick) -> Result<()> {
     house.store.targets().add(new, Utc::now()).await?;
     let open = Open::doors(&house).await?;
     let policy = Policy { view_only: wish.view_only, ..Policy::default() };
-    let token = ticket::issue(&house, id, policy, LIFE).await?;
+    let token = ticket::issue(&house, id, policy, LIFE).await?.token;
     println!("{}{}", open.web, api::console_path(&token));
     if let Some(native) = open.native {
         println!("native viewers: {native}, the last part of the link as password");

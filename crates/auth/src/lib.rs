@@ -18,3 +18,4 @@ pub mod rights;
 pub mod seal;
 pub mod throttle;
 pub mod token;
+pub mod vnc_password;

@@ -233,6 +233,8 @@ pub struct SessionStart {
     pub spec: SessionSpec,
     /// The target's name at this moment.
     pub target_name: String,
+    /// The address that was dialed, where the target is on the network.
+    pub server: Option<SocketAddr>,
     /// The target's version line, e.g. `RFB 003.008`.
     pub target_version: String,
     /// The number of the security type towards the target.
@@ -245,8 +247,6 @@ pub struct SessionStart {
     pub height: u16,
     /// The desktop's name as the target sent it, readable part only.
     pub desktop_name: String,
-    /// Whether this continues a session whose viewer was lost.
-    pub resumed: bool,
     /// When.
     pub at: SystemTime,
 }

@@ -84,9 +84,14 @@ impl End {
 
     /// The close frame's code and reason: one stable code, which the page turns into a sentence.
     pub(crate) fn close_frame(&self) -> Vec<u8> {
+        self.close_frame_saying(self.code())
+    }
+
+    /// The same with more than the code in its reason.
+    pub(crate) fn close_frame_saying(&self, reason: &str) -> Vec<u8> {
         let mut frame = Vec::new();
         let code = self.close_code.unwrap_or_else(|| self.reason.close_code());
-        codec::put_close(&mut frame, code, self.code());
+        codec::put_close(&mut frame, code, reason);
         frame
     }
 }
@@ -521,7 +526,8 @@ impl Parting {
     }
 }
 
-fn viewer_closed(code: Option<u16>) -> End {
+/// What a viewer's close frame means.
+pub(crate) fn viewer_closed(code: Option<u16>) -> End {
     // 1001 is a page that reloads or a laptop that goes to sleep: it may want to come back.
     End { resumable: code == Some(1001), close_code: Some(1000), ..End::new(EndReason::ViewerLeft) }
 }

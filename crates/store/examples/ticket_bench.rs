@@ -124,6 +124,7 @@ async fn issue_and_take(store: Store, target: TargetId, until: Instant) -> Resul
             subject: "bench".to_owned(),
             created_at: now,
             expires_at: now + TimeDelta::minutes(15),
+            sealed_vnc_password: None,
         };
         tickets.issue(ticket).await?;
         let wish = TakeTicket {

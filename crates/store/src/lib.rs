@@ -41,7 +41,7 @@ pub use repo::session::{
 pub use repo::target::{AddTargetError, NewTarget, TargetChange, TargetRecord, Targets};
 pub use repo::ticket::{
     NewTicket, ResumeError, ResumeTicket, Resumed, TakeError, TakeTicket, TakenTicket, TicketRecord,
-    TicketState, Tickets,
+    TicketState, Tickets, VncCandidate,
 };
 pub use url::{DatabaseUrl, UrlError};
 

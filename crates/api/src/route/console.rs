@@ -9,6 +9,7 @@ use crate::schema;
 use crate::state::Api;
 use crate::who::Admin;
 use crate::{hash, unavailable};
+use auth::seal::{Place, Sealer};
 use auth::token::Token;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -24,11 +25,11 @@ use gateway::ws::{Upgrade, UpgradeError};
 use gateway::{ResumeKeyHash, SessionSpec};
 use hyper_util::rt::TokioIo;
 use model::session::Ingress;
-use model::{Coded, Policy, SessionId, TicketId};
+use model::{Coded, Policy, Secret, SessionId, TicketId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{NewTicket, ResumeError, ResumeTicket, TakeError, TakeTicket, TicketState, TokenHash};
+use store::{NewTicket, ResumeError, ResumeTicket, Sealed, TakeError, TakeTicket, TicketState, TokenHash};
 use tokio::io::AsyncWriteExt;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -74,6 +75,8 @@ pub(crate) struct ConsoleTicket {
     websocket_path: String,
     console_path: String,
     expires_at: DateTime<Utc>,
+    /// One-time password for viewers that know only VncAuth, where that is switched on.
+    vnc_password: Option<String>,
 }
 
 /// Makes a ticket for a target.
@@ -98,17 +101,21 @@ pub(crate) async fn request(
         return Err(draining());
     }
     let target = targets::find(&api, &id).await?;
-    let token = Token::fresh();
+    let (id, token) = (TicketId(Uuid::now_v7()), Token::fresh());
+    let vnc_password = api.vnc_auth.then(auth::vnc_password::fresh);
     let now = Utc::now();
     let expires_at = now + TimeDelta::from_std(life).unwrap_or(TimeDelta::minutes(15));
     let ticket = NewTicket {
-        id: TicketId(Uuid::now_v7()),
+        id,
         token_hash: hash(&token),
         target: target.id,
         policy: Policy { view_only: wish.view_only, ..Policy::default() },
         subject: admin.subject,
         created_at: now,
         expires_at,
+        sealed_vnc_password: vnc_password
+            .as_ref()
+            .map(|password| seal_vnc_password(&api.sealer, id, password)),
     };
     api.store.tickets().issue(ticket).await.map_err(|e| unavailable(&e))?;
     Ok(Json(ConsoleTicket {
@@ -117,7 +124,22 @@ pub(crate) async fn request(
         token: token.expose().to_owned(),
         protocol: "vnc",
         expires_at,
+        vnc_password: vnc_password.map(|password| password.expose().to_owned()),
     }))
+}
+
+/// Seals a ticket's one-time password for VncAuth; bound to its row.
+pub fn seal_vnc_password(sealer: &Sealer, ticket: TicketId, password: &Secret) -> Sealed {
+    Sealed(sealer.seal(&vnc_password_place(ticket), password))
+}
+
+/// Opens it again; `None` under another key.
+pub fn open_vnc_password(sealer: &Sealer, ticket: TicketId, sealed: &Sealed) -> Option<Secret> {
+    sealer.open(&vnc_password_place(ticket), &sealed.0).ok()
+}
+
+fn vnc_password_place(ticket: TicketId) -> Place<'static> {
+    Place { table: "tickets", row: ticket.0.into_bytes(), column: "sealed_vnc_password" }
 }
 
 /// What a console page may know before and while it runs.
@@ -146,7 +168,7 @@ pub(crate) async fn info(
     listener: Result<Admin, Problem>,
     Path(token): Path<String>,
 ) -> Result<Json<ConsoleInfo>, Problem> {
-    let attempt = api.throttle.attempt(arrival.client.ip())?;
+    let attempt = api.throttle.attempt(arrival.client.ip()).await?;
     let Ok(token) = Token::parse(&token) else {
         attempt.failed();
         return Err(unknown_ticket());
@@ -170,7 +192,10 @@ pub(crate) async fn info(
     };
     attempt.succeeded();
     let target = api.store.targets().find(ticket.target).await.map_err(|e| unavailable(&e))?;
-    let running = ticket.session.and_then(|id| api.gateway.registry().snapshot(id));
+    let running = match ticket.session {
+        Some(id) => api.sessions.snapshot(id).await?,
+        None => None,
+    };
     let policy = running.as_ref().map_or(&ticket.policy, |s| &s.policy);
     let state = match &running {
         _ if unused => "waiting",
@@ -241,17 +266,26 @@ struct Visitor {
     resume: Option<String>,
 }
 
+impl Visitor {
+    /// The spec of a session that goes on with this visitor.
+    fn continuing(&self, spec: SessionSpec) -> SessionSpec {
+        SessionSpec { viewer: self.arrival.client, user_agent: self.user_agent.clone(), ..spec }
+    }
+}
+
 /// Turns a token into a session's spec: a fresh one once, a lost one again by its resume key.
 async fn admit(api: &Api, token: &str, visitor: &Visitor) -> Result<SessionSpec, Problem> {
     if api.gateway.is_draining() {
         return Err(draining());
     }
-    let attempt = api.throttle.attempt(visitor.arrival.client.ip())?;
+    let attempt = api.throttle.attempt(visitor.arrival.client.ip()).await?;
     let Ok(token) = Token::parse(token) else {
         attempt.failed();
         return Err(unknown_ticket());
     };
-    let key = visitor.resume.as_deref().map(|key| ResumeKeyHash::of(key.as_bytes()));
+    let key = visitor.resume.as_deref().map(auth::resume::hash).transpose();
+    let key = key.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()))?;
+    let key = key.map(|key| ResumeKeyHash::from_bytes(*key.as_bytes()));
     let session = SessionId(Uuid::now_v7());
     let wish = TakeTicket {
         token_hash: hash(&token),
@@ -295,7 +329,7 @@ async fn resume(
     key: Option<ResumeKeyHash>,
 ) -> Result<SessionSpec, Problem> {
     let key = key.ok_or_else(unknown_ticket)?;
-    let waiting = api.gateway.registry().resumable(&key);
+    let waiting = api.sessions.resumable(key).await?;
     let wish = ResumeTicket {
         token_hash: hash(token),
         resume_hash: TokenHash(*key.as_bytes()),
@@ -307,20 +341,32 @@ async fn resume(
     let resumed = match api.store.tickets().resume(wish, Utc::now()).await {
         Ok(resumed) => resumed,
         Err(ResumeError::Store(error)) => return Err(unavailable(&error)),
-        Err(error) => return Err(Problem::new(StatusCode::GONE, error.code(), error.to_string())),
+        Err(error) => {
+            return match waiting {
+                Some(spec) if opened(api, token, spec.session).await? => Ok(visitor.continuing(spec)),
+                _ => Err(Problem::new(StatusCode::GONE, error.code(), error.to_string())),
+            };
+        }
     };
     api.attachments.set(resumed.session, resumed.attachment);
-    Ok(SessionSpec {
+    Ok(visitor.continuing(SessionSpec {
         session: resumed.session,
         target: resumed.target,
         // A session that still waits may have been given other rules since.
         policy: waiting.filter(|s| s.session == resumed.session).map_or(resumed.policy, |s| s.policy),
         ingress: Ingress::WebSocket,
         viewer: visitor.arrival.client,
-        user_agent: visitor.user_agent.clone(),
+        user_agent: None,
         subject: resumed.subject,
         resume: Some(key),
-    })
+    }))
+}
+
+/// Whether this token's ticket was taken for that session. Until its target was reached a session has no row
+/// that says so.
+async fn opened(api: &Api, token: &Token, session: SessionId) -> Result<bool, Problem> {
+    let state = api.store.tickets().look(hash(token), Utc::now()).await.map_err(|e| unavailable(&e))?;
+    Ok(matches!(state, TicketState::Used(ticket) if ticket.session == Some(session)))
 }
 
 /// Tells a viewer why not, in a close frame that its page can read, and closes.

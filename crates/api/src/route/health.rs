@@ -50,7 +50,7 @@ pub(crate) async fn health(State(api): State<Arc<Api>>) -> Response {
 pub(crate) struct Status {
     /// Seconds since the start.
     uptime: u64,
-    /// Sessions that run now.
+    /// Sessions that run now, without those that only wait for a lost viewer.
     active_sessions: usize,
     /// Threats in the last 24 hours; detection comes later, so none are known.
     threats_24h: u64,
@@ -60,13 +60,14 @@ pub(crate) struct Status {
 
 /// Figures at a glance.
 #[utoipa::path(get, path = "/api/status", tag = "status", responses((status = 200, body = Status)))]
-pub(crate) async fn status(State(api): State<Arc<Api>>, _admin: Admin) -> Json<Status> {
-    Json(Status {
+pub(crate) async fn status(State(api): State<Arc<Api>>, _admin: Admin) -> Result<Json<Status>, Problem> {
+    let running = api.sessions.list().await?;
+    Ok(Json(Status {
         uptime: api.started.elapsed().as_secs(),
-        active_sessions: api.gateway.registry().count(),
+        active_sessions: running.iter().filter(|s| s.has_viewer()).count(),
         threats_24h: 0,
         version: env!("CARGO_PKG_VERSION"),
-    })
+    }))
 }
 
 /// Prometheus text; from loopback, or with the configured bearer token.
@@ -90,7 +91,6 @@ pub(crate) async fn metrics(
             "metrics are for loopback, or for the bearer token of metrics.token_file",
         ));
     }
-    metrics::gauge!("gatehouse_sessions")
-        .set(u32::try_from(api.gateway.registry().count()).unwrap_or(u32::MAX));
+    metrics::gauge!("gatehouse_sessions").set(u32::try_from(api.gateway.running()).unwrap_or(u32::MAX));
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.metrics.render()).into_response())
 }

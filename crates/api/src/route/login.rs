@@ -41,7 +41,7 @@ pub(crate) async fn link(
     if !arrival.sender.may_use(Proof::Cookie) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "request.origin", "open the link in a browser"));
     }
-    let attempt = api.throttle.attempt(arrival.client.ip())?;
+    let attempt = api.throttle.attempt(arrival.client.ip()).await?;
     let Ok(token) = Token::parse(&link.token) else {
         attempt.failed();
         return Err(refused(&LinkError::Unknown));

@@ -15,6 +15,7 @@ use model::session::{Counters, EndReason, Ingress};
 use model::{Coded, Policy, SessionId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::HashMap;
 use std::sync::Arc;
 use store::{MAX_PAGE, PageRequest, SessionFilter, SessionRecord, SessionStatus};
 use utoipa::{IntoParams, ToSchema};
@@ -32,6 +33,9 @@ pub(crate) struct Session {
     ingress: &'static str,
     client_ip: String,
     client_port: u16,
+    /// The address that was dialed, where the target is on the network.
+    server_ip: Option<String>,
+    server_port: Option<u16>,
     start_time: DateTime<Utc>,
     end_time: Option<DateTime<Utc>>,
     #[schema(value_type = schema::SessionStatus)]
@@ -135,8 +139,13 @@ pub(crate) async fn list(
         Some(cursor) => sessions.count_before(&filter, cursor).await.map_err(|e| unavailable(&e))?,
     };
     let page = sessions.list(&filter, &request).await.map_err(|e| unavailable(&e))?;
+    let running = running(&api).await?;
+    let show = |record: SessionRecord| {
+        let now = running.get(&record.id);
+        show_session(record, now)
+    };
     Ok(Json(SessionPage {
-        sessions: page.items.into_iter().map(|record| show_session(&api, record)).collect(),
+        sessions: page.items.into_iter().map(show).collect(),
         total,
         page: before / u64::from(request.limit) + 1,
         next: page.next.map(|c| c.to_string()),
@@ -152,7 +161,9 @@ pub(crate) async fn show(
     Path(id): Path<SessionId>,
 ) -> Result<Json<Session>, Problem> {
     let record = api.store.sessions().find(id).await.map_err(|e| unavailable(&e))?;
-    record.map(|r| Json(show_session(&api, r))).ok_or_else(|| Problem::not_found("session"))
+    let record = record.ok_or_else(|| Problem::not_found("session"))?;
+    let now = api.sessions.snapshot(id).await?;
+    Ok(Json(show_session(record, now.as_ref())))
 }
 
 /// Ends a session within 50 ms.
@@ -163,7 +174,7 @@ pub(crate) async fn kill(
     admin: Admin,
     Path(id): Path<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    if api.gateway.registry().snapshot(id).is_none() {
+    if api.sessions.snapshot(id).await?.is_none() {
         return done(false);
     }
     tracing::info!(session = %id, by = %admin.subject, "A session is ended");
@@ -171,7 +182,7 @@ pub(crate) async fn kill(
     let reason = EndReason::Killed.code();
     let payload = json!({ "session_id": id, "changed": { "ending": reason }, "by": admin.subject });
     api.hub.publish("vnc_session_changed", Utc::now(), payload);
-    done(api.gateway.registry().kill(id, EndReason::Killed))
+    done(api.sessions.kill(id, EndReason::Killed).await?)
 }
 
 /// Stops a session's input; the picture goes on.
@@ -182,7 +193,7 @@ pub(crate) async fn freeze(
     _admin: Admin,
     Path(id): Path<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    done(api.gateway.registry().freeze(id))
+    done(api.sessions.freeze(id).await?)
 }
 
 /// Lets a session's input pass again.
@@ -193,7 +204,7 @@ pub(crate) async fn thaw(
     _admin: Admin,
     Path(id): Path<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    done(api.gateway.registry().thaw(id))
+    done(api.sessions.thaw(id).await?)
 }
 
 /// Replaces a session's rules while it runs.
@@ -206,16 +217,21 @@ pub(crate) async fn policy(
     Path(id): Path<SessionId>,
     Json(policy): Json<Policy>,
 ) -> Result<StatusCode, Problem> {
-    done(api.gateway.registry().set_policy(id, policy))
+    done(api.sessions.set_policy(id, policy).await?)
 }
 
 fn done(found: bool) -> Result<StatusCode, Problem> {
     if found { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("session that runs")) }
 }
 
-fn show_session(api: &Api, record: SessionRecord) -> Session {
-    let now = api.gateway.registry().snapshot(record.id);
-    let policy = now.as_ref().map_or(&record.policy, |s| &s.policy);
+/// The sessions that run, by id.
+async fn running(api: &Api) -> Result<HashMap<SessionId, SessionSnapshot>, Problem> {
+    Ok(api.sessions.list().await?.into_iter().map(|snapshot| (snapshot.session, snapshot)).collect())
+}
+
+/// A row, with what is known of it `now` while it runs.
+fn show_session(record: SessionRecord, now: Option<&SessionSnapshot>) -> Session {
+    let policy = now.map_or(&record.policy, |s| &s.policy);
     Session {
         id: record.id.0,
         target_id: record.target.map(|t| t.0),
@@ -225,20 +241,22 @@ fn show_session(api: &Api, record: SessionRecord) -> Session {
         },
         client_ip: record.client_ip.to_string(),
         client_port: record.client_port,
+        server_ip: record.server_ip.map(|ip| ip.to_string()),
+        server_port: record.server_port,
         start_time: record.start_time,
         end_time: record.end_time,
         status: record.status.column(),
-        stage: now.as_ref().map(stage),
+        stage: now.map(stage),
         frozen: policy.frozen,
         view_only: policy.view_only,
         end_reason: record.end_reason.map(|r| r.code().to_owned()),
         end_code: record.end_code,
-        data_transferred: now.as_ref().map_or(record.data_transferred, megabytes),
+        data_transferred: now.map_or(record.data_transferred, megabytes),
         user_agent: record.user_agent,
-        width: now.as_ref().map(|s| s.width),
-        height: now.as_ref().map(|s| s.height),
-        round_trip_ms: now.as_ref().and_then(|s| s.round_trip).map(|d| d.as_secs_f64() * 1000.0),
-        counters: now.as_ref().map_or(record.counters, |s| s.counters),
+        width: now.map(|s| s.width),
+        height: now.map(|s| s.height),
+        round_trip_ms: now.and_then(|s| s.round_trip).map(|d| d.as_secs_f64() * 1000.0),
+        counters: now.map_or(record.counters, |s| s.counters),
         target_name: record.target_name,
         subject: record.subject,
     }

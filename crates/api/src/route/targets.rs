@@ -9,7 +9,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use gateway::Endpoint;
+use gateway::{Endpoint, SessionSnapshot};
+use model::session::EndReason;
 use model::target::{Address, Credentials, Identity, Security, Strength};
 use model::{Coded, Secret, TargetId};
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub(crate) struct Target {
     security: TargetSecurity,
     /// Whether a password is stored.
     has_password: bool,
-    /// Sessions that run now.
+    /// Sessions that run now, without those that only wait for a lost viewer.
     active_sessions: usize,
     created_at: DateTime<Utc>,
 }
@@ -64,7 +65,8 @@ pub(crate) struct Targets {
 #[utoipa::path(get, path = "/api/targets", tag = "targets", responses((status = 200, body = Targets), (status = 401, body = ProblemBody)))]
 pub(crate) async fn list(State(api): State<Arc<Api>>, _admin: Admin) -> Result<Json<Targets>, Problem> {
     let records = api.store.targets().list().await.map_err(|e| unavailable(&e))?;
-    let targets: Vec<_> = records.into_iter().map(|record| show_target(&api, record)).collect();
+    let running = api.sessions.list().await?;
+    let targets: Vec<_> = records.into_iter().map(|record| show_target(record, &running)).collect();
     let total = targets.len();
     Ok(Json(Targets { targets, total }))
 }
@@ -78,7 +80,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Target>, Problem> {
     let record = find(&api, &id).await?;
-    Ok(Json(show_target(&api, record)))
+    Ok(Json(show_target(record, &api.sessions.list().await?)))
 }
 
 /// A target to register.
@@ -137,7 +139,8 @@ pub(crate) async fn add(
     };
     let record = api.store.targets().add(new, Utc::now()).await.map_err(|e| not_added(&e))?;
     tracing::info!(target = %record.id, by = %admin.subject, "A target was registered");
-    Ok((StatusCode::CREATED, Json(show_target(&api, record))))
+    // Nobody can be on it yet.
+    Ok((StatusCode::CREATED, Json(show_target(record, &[]))))
 }
 
 /// Removes a target; its sessions end.
@@ -150,7 +153,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let record = find(&api, &id).await?;
     api.store.targets().remove(record.id).await.map_err(|e| unavailable(&e))?;
-    api.gateway.registry().kill_where(model::session::EndReason::Killed, |s| s.target == record.id);
+    api.sessions.kill_all_of(record.id, EndReason::Killed).await?;
     tracing::info!(target = %record.id, by = %admin.subject, "A target was removed");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -225,8 +228,9 @@ pub fn endpoint(sealer: &auth::seal::Sealer, record: TargetRecord) -> Endpoint {
     }
 }
 
-fn show_target(api: &Api, record: TargetRecord) -> Target {
-    let active_sessions = api.gateway.registry().list().iter().filter(|s| s.target == record.id).count();
+fn show_target(record: TargetRecord, running: &[SessionSnapshot]) -> Target {
+    let is_here = |s: &&SessionSnapshot| s.target == record.id && s.has_viewer();
+    let active_sessions = running.iter().filter(is_here).count();
     let (identity, pin) = match record.security.identity {
         Identity::Verify => ("verify", None),
         Identity::FirstUse => ("first_use", None),

@@ -2,6 +2,7 @@
 //! run up and down in the tests. A step that was released is never changed.
 
 mod m0001_first;
+mod m0002_vnc_auth;
 
 use crate::connection::Database;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
@@ -14,7 +15,7 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::Migration)]
+        vec![Box::new(m0001_first::Migration), Box::new(m0002_vnc_auth::Migration)]
     }
 }
 

@@ -6,13 +6,14 @@
 
 use crate::entity::{ticket, vnc_session};
 use crate::value::{end_reason_from, from_json, ingress_from, moment, to_json};
-use crate::{SessionStatus, Store, StoreError, TokenHash};
+use crate::{Sealed, SessionStatus, Store, StoreError, TokenHash};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::session::{EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, TargetId, TicketId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -34,6 +35,19 @@ pub struct NewTicket {
     pub created_at: DateTime<Utc>,
     /// From then on it cannot be taken.
     pub expires_at: DateTime<Utc>,
+    /// The one-time password for VncAuth that its holder gets too, where that is switched on.
+    pub sealed_vnc_password: Option<Sealed>,
+}
+
+/// A ticket that may be the one a VncAuth response was made for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VncCandidate {
+    /// Which.
+    pub id: TicketId,
+    /// To take it by.
+    pub token_hash: TokenHash,
+    /// What the response is compared with.
+    pub sealed_vnc_password: Sealed,
 }
 
 /// A ticket as stored.
@@ -245,6 +259,7 @@ impl Tickets {
             taken_by: None,
             session_id: None,
             resume_hash: None,
+            sealed_vnc_password: new.sealed_vnc_password.map(|sealed| sealed.0),
         };
         self.store
             .write(move |tx| {
@@ -273,6 +288,25 @@ impl Tickets {
         } else {
             TicketState::Fresh(record)
         })
+    }
+
+    /// Tickets with a VncAuth password that can be taken now, the newest `most` of them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn vnc_candidates(
+        &self,
+        most: u64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<VncCandidate>, StoreError> {
+        let query = ticket::Entity::find()
+            .filter(ticket::Column::SealedVncPassword.is_not_null())
+            .filter(ticket::Column::TakenAt.is_null())
+            .filter(ticket::Column::ExpiresAt.gt(moment(now)))
+            .order_by_desc(ticket::Column::CreatedAt)
+            .limit(most);
+        let rows = self.store.read(|db| Box::pin(query.all(db))).await?;
+        Ok(rows.into_iter().filter_map(candidate).collect())
     }
 
     /// Takes a ticket. Of all that ever try, one succeeds.
@@ -347,6 +381,14 @@ impl Tickets {
     }
 }
 
+fn candidate(row: ticket::Model) -> Option<VncCandidate> {
+    Some(VncCandidate {
+        id: TicketId(row.id),
+        token_hash: TokenHash(row.token_hash.try_into().ok()?),
+        sealed_vnc_password: Sealed(row.sealed_vnc_password?),
+    })
+}
+
 enum Attempt {
     Taken(ticket::Model),
     Refused(ticket::Model),
@@ -362,6 +404,8 @@ async fn take(tx: &DatabaseTransaction, wish: &TakeTicket, now: DateTime<Utc>) -
         .col_expr(ticket::Column::TakenBy, Expr::value(wish.taken_by.to_string()))
         .col_expr(ticket::Column::SessionId, Expr::value(wish.session.0))
         .col_expr(ticket::Column::ResumeHash, Expr::value(wish.resume_hash.map(TokenHash::to_column)))
+        // used up with the ticket
+        .col_expr(ticket::Column::SealedVncPassword, Expr::value(None::<Vec<u8>>))
         .exec_with_returning(tx)
         .await?;
     if let Some(row) = rows.into_iter().next() {

@@ -145,6 +145,7 @@ pub(crate) fn new_ticket(target: TargetId, token: u8) -> NewTicket {
         subject: "ann".to_owned(),
         created_at: noon(),
         expires_at: after(3600),
+        sealed_vnc_password: None,
     }
 }
 
