@@ -568,7 +568,14 @@ mod proxy {
         fn resolve(&self, id: TargetId) -> BoxFuture<'_, Result<Endpoint, EndpointError>> {
             let address = Address::Tcp { host: self.0.ip().to_string(), port: self.0.port() };
             let (security, credentials) = (Security::default(), Credentials::default());
-            let endpoint = Endpoint { id, name: "bench".to_owned(), address, security, credentials };
+            let endpoint = Endpoint {
+                id,
+                name: "bench".to_owned(),
+                address,
+                security,
+                credentials,
+                purpose: model::egress::Purpose::AdministratorsTarget,
+            };
             async { Ok(endpoint) }.boxed()
         }
         fn remember(&self, _: TargetId, _: Seen) -> BoxFuture<'_, ()> {
