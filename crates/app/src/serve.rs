@@ -5,7 +5,7 @@ use crate::config::{self, Config, TlsMode};
 use crate::demo::Desktop;
 use crate::house::{House, fresh_target};
 use crate::ports::{StoredEndpoints, StoredJournal, TicketDoor};
-use crate::{address, telemetry, ticket};
+use crate::{address, descriptors, telemetry, ticket};
 use anyhow::{Context, Result};
 use api::Api;
 use api::attachments::Attachments;
@@ -18,6 +18,7 @@ use gateway::forwarded::TrustedProxies;
 use gateway::listener::{Accepted, Listener, ListenerOptions};
 use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
+use gateway::port::Taps;
 use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
@@ -50,7 +51,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     let house = House::with(config).await?;
     let _alone = house.serve_alone()?;
     let desktop = if wish.demo { furnish(&house).await? } else { None };
-    let open = Open::doors(&house).await?;
+    let open = Open::doors(&house, None).await?;
     let link = ticket::new_admin_link(&house, &open.web).await?;
     announce(&house, &open, &link, wish.demo);
     signals.stop(&open).await;
@@ -74,7 +75,8 @@ pub(crate) struct Open {
 
 impl Open {
     /// Binds the listeners and begins to serve.
-    pub(crate) async fn doors(house: &House) -> Result<Open> {
+    pub(crate) async fn doors(house: &House, taps: Option<Arc<dyn Taps>>) -> Result<Open> {
+        descriptors::raise();
         let started = Instant::now();
         let boot = BootId(Uuid::now_v7());
         let lost = house.store.node().start(house.node, boot, Utc::now()).await?;
@@ -115,7 +117,7 @@ impl Open {
             }),
             doorkeeper: door.clone(),
             journal: Arc::new(journal),
-            taps: None,
+            taps,
         };
         let native = listen_native(house, &trusted_proxies)?;
         let (local, native_local) = (web.local_addr(), native.as_ref().map(Listener::local_addr));
@@ -140,7 +142,7 @@ impl Open {
             trusted_proxies,
             metrics: recorder()?,
             metrics_token: metrics_token(&house.config)?,
-            vnc_auth: house.config.native.vnc_auth,
+            vnc_auth: house.config.native.enabled && house.config.native.vnc_auth,
             ticket_lifetime: Duration::from_secs(u64::from(house.config.sessions.expires_minutes) * 60),
             node: house.node,
             boot,

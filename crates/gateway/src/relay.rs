@@ -228,6 +228,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
             timer: Timer::new(now + limits.heartbeat),
             policy_changed: false,
         };
+        relay.watch.prepare(&mut relay.observer);
         relay.apply_limits(now);
         relay
     }
@@ -369,6 +370,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
 
     fn judge_up(&mut self, now: Instant) -> Result<(), End> {
         let fault = self.up.judge(&mut self.observer, Origin::Viewer, false, &mut self.watch);
+        self.watch.trace(&mut self.observer, Origin::Viewer);
         if std::mem::take(&mut self.watch.input) {
             self.active = now;
         }
@@ -416,6 +418,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
 
     fn judge_down(&mut self, framed: bool) -> Result<(), End> {
         let fault = self.down.judge(&mut self.observer, Origin::Target, framed, &mut self.watch);
+        self.watch.trace(&mut self.observer, Origin::Target);
         fault.map_or(Ok(()), |fault| Err(End::fault(Origin::Target, fault)))
     }
 
@@ -453,6 +456,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
         let deadline = Instant::now() + flush;
         let flush = timeout_at(deadline, poll_fn(|cx| self.poll_farewell(cx, &end)));
         let flushed = flush.await == Ok(true);
+        self.watch.end(&mut self.observer);
         let last = if self.ws.is_some() { end.close_frame() } else { Vec::new() };
         // At the same time: nothing that a slow viewer does may keep the target.
         let goodbye = async {

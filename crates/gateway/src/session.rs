@@ -179,7 +179,10 @@ impl Gateway {
                     "A target could not be used");
                 Farewell { mismatch: error.mismatch(), ..Farewell::refused(error.code()) }
             })?;
-            self.ports.endpoints.remember(endpoint.id, seen(&dialed)).await;
+            let seen = seen(&dialed);
+            if seen.is_news_to(&endpoint.security) {
+                self.ports.endpoints.remember(endpoint.id, seen).await;
+            }
             Ok((endpoint, dialed))
         };
         tokio::time::timeout(self.limits.dial, dialing)

@@ -342,8 +342,10 @@ async fn resume(
         Ok(resumed) => resumed,
         Err(ResumeError::Store(error)) => return Err(unavailable(&error)),
         Err(error) => {
-            return match waiting {
-                Some(spec) if opened(api, token, spec.session).await? => Ok(visitor.continuing(spec)),
+            return match (&error, waiting) {
+                (ResumeError::Refused, Some(spec)) if opened(api, token, spec.session).await? => {
+                    Ok(visitor.continuing(spec))
+                }
                 _ => Err(Problem::new(StatusCode::GONE, error.code(), error.to_string())),
             };
         }

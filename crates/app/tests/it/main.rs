@@ -7,3 +7,4 @@ mod house;
 mod http;
 mod native;
 mod refusals;
+mod trace;

@@ -72,7 +72,11 @@ async fn old_fashioned() -> Result<House> {
 }
 
 async fn password(house: &House) -> Result<String> {
-    let ticket = house.ask("POST", "/api/vm/1/console/request", "{}").await?.json();
+    password_for(house, 1).await
+}
+
+async fn password_for(house: &House, number: u64) -> Result<String> {
+    let ticket = house.ask("POST", &format!("/api/vm/{number}/console/request"), "{}").await?.json();
     Ok(ticket["vnc_password"].as_str().context("no password")?.to_owned())
 }
 
@@ -100,6 +104,21 @@ async fn a_tickets_vnc_password_opens_one_session() -> Result<()> {
     let ticket = house.ask("POST", "/api/vm/1/console/request", "{}").await?.json();
     let (_stream, _closing) = house.console(ticket["token"].as_str().context("no token")?, "").await?;
     assert!(enter(&house, ticket["vnc_password"].as_str().context("no password")?).await.is_err());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_reads_why_its_machine_cannot_be_used() -> Result<()> {
+    let house = old_fashioned().await?;
+    let gone = house.dir.path().join("nobody.sock");
+    let number = house.add_target("gone", &format!("vnc+unix://{}", gone.display()), None).await?;
+    let password = password_for(&house, number).await?;
+    let error = enter(&house, &password).await.err().context("there is nothing to see")?;
+    let sentence = "Gatehouse: the machine cannot be reached. Is it running? (target.unreachable)";
+    assert!(format!("{error:#}").contains(sentence), "{error:#}");
+    assert!(!format!("{error:#}").contains("nobody.sock"), "addresses are not the viewer's business");
+    let sessions = house.ask("GET", "/api/sessions", "").await?.json();
+    assert_eq!(sessions["total"], 0, "nothing began: {sessions}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 /** What a console does when things change around it: rules, networks, windows, permissions, fingers. */
 import type { BrowserContext, CDPSession, Page } from '@playwright/test';
 import { Guest } from './guest.ts';
-import { colors, enter, expectState, fateOf, NAMES, open, order, sessionOn, unlock } from './house.ts';
+import { colors, enter, expectState, fateOf, NAMES, open, order, sessionOn, sessionsOn, unlock } from './house.ts';
 import { expect, LANGUAGES, NETWORK_NOISE, prefer, shootSizes, test, watch } from './page.ts';
 import { Program } from './program.ts';
 
@@ -368,6 +368,8 @@ for (const language of LANGUAGES) {
           set(work, (wait ?? 0) >= 1000 ? 2 ** 31 - 1 : wait)) as typeof setTimeout;
       });
       await page.goto('/');
+      // Consoles of earlier tests may still be waiting for their pages.
+      for (const id of await sessionsOn(page.request, guest)) await order(page, id, 'kill');
       const console = await context.newPage();
       await prefer(console, language, 'light');
       await open(console, language, guest);

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -167,6 +167,11 @@ export class Guest {
         ),
       stop: () => end(xev),
     };
+  }
+
+  /** Fills the desktop behind all windows. */
+  async paint(color: string): Promise<void> {
+    await run(this.display, 'xsetroot', ['-solid', color]);
   }
 
   /** Copies in the machine. */

@@ -116,13 +116,18 @@ interface SessionRow {
   end_reason: string | null;
 }
 
-/** The session that runs on a machine. */
-export async function sessionOn(request: APIRequestContext, machine: Machine): Promise<string> {
+/** Sessions that run on a machine, the latest first. */
+export async function sessionsOn(request: APIRequestContext, machine: Machine): Promise<string[]> {
   const answer = await request.get('/api/sessions?status=active');
   const { sessions } = (await answer.json()) as { sessions: (SessionRow & { target_name: string })[] };
-  const found = sessions.find((session) => session.target_name === machine.name);
-  if (!found) throw new Error(`no session runs on ${machine.name}`);
-  return found.id;
+  return sessions.filter((session) => session.target_name === machine.name).map(({ id }) => id);
+}
+
+/** The session that was started last on a machine. */
+export async function sessionOn(request: APIRequestContext, machine: Machine): Promise<string> {
+  const [latest] = await sessionsOn(request, machine);
+  if (latest === undefined) throw new Error(`no session runs on ${machine.name}`);
+  return latest;
 }
 
 /** What became of a session: its status and why it ended. */
