@@ -1,6 +1,6 @@
 //! Targets: list, register, test, remove.
 
-use crate::error::{Problem, ProblemBody};
+use crate::error::{Details, Problem, ProblemBody};
 use crate::schema;
 use crate::state::Api;
 use crate::unavailable;
@@ -201,7 +201,12 @@ pub(crate) async fn test(
             height: report.height,
             desktop_name: report.desktop_name,
         })),
-        Err(error) => Err(Problem::new(StatusCode::BAD_GATEWAY, error.code(), error.to_string())),
+        Err(error) => {
+            let details = error
+                .mismatch()
+                .map(|(pinned, shown)| Details { expected: pinned.to_hex(), presented: shown.to_hex() });
+            Err(Problem::new(StatusCode::BAD_GATEWAY, error.code(), error.to_string()).with(details))
+        }
     }
 }
 
