@@ -54,6 +54,8 @@ pub struct Endpoint {
     pub security: Security,
     /// What to log in with.
     pub credentials: Credentials,
+    /// On whose word it is connected to, which decides whether it may be on this machine.
+    pub purpose: model::egress::Purpose,
 }
 
 /// What a target showed when it was reached.
