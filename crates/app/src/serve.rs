@@ -28,6 +28,7 @@ use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use model::egress::Egress;
 use model::target::{Address, Security};
 use model::{BootId, Secret};
 use rfb::security::ra2::Ra2Key;
@@ -126,15 +127,15 @@ impl Open {
             journal: Arc::new(journal),
             taps,
         };
-        let dial = dial_context()?;
+        let native = listen_native(house, &trusted_proxies)?;
+        let (local, native_local) = (web.local_addr(), native.as_ref().map(Listener::local_addr));
+        let dial = dial_context(&house.config, std::iter::once(local).chain(native_local).collect())?;
         let compute = Arc::clone(&dial.compute);
         let gateway = Gateway::new(ports, limits(&house.config), dial);
         let stop = CancellationToken::new();
         let ra2_key = ra2_key(house)?;
         let ra2_identity = ra2_key.as_ref().map(|key| key.public().identity().display);
-        let native = listen_native(house, &trusted_proxies)?;
         let ingress = Native::new(door.clone(), native_options(house, &certificates, ra2_key)?, compute);
-        let (local, native_local) = (web.local_addr(), native.as_ref().map(Listener::local_addr));
         let api = Api {
             store: house.store.clone(),
             gateway: Arc::clone(&gateway),
@@ -239,9 +240,12 @@ fn limits(config: &Config) -> GatewayLimits {
     }
 }
 
-fn dial_context() -> Result<DialContext> {
+/// How targets are reached; `listeners` are our own.
+pub(crate) fn dial_context(config: &Config, listeners: Vec<SocketAddr>) -> Result<DialContext> {
     let mut dial = DialContext::new(TargetTrust::new(None)?);
     dial.test_card = Some(Arc::new(CardHost::new(1024, 768)));
+    let denied = config.egress.denied_networks()?;
+    dial.egress = Arc::new(Egress { listeners, denied, ..Egress::default() });
     Ok(dial)
 }
 
