@@ -697,7 +697,9 @@ mod tests {
         ];
         let words = if store.dialect() == "sqlite" { sqlite } else { postgres };
         let fill = words.into_iter().fold(FILL.to_owned(), |sql, (from, to)| sql.replace(from, to));
-        for sql in [fill, "ANALYZE".to_owned()] {
+        // PostgreSQL counts its rows by itself, some time later; nobody does that for SQLite.
+        let count = (store.dialect() != "sqlite").then(|| "ANALYZE vnc_sessions".to_owned());
+        for sql in [Some(fill), count].into_iter().flatten() {
             store
                 .write(move |tx| {
                     let sql = sql.clone();

@@ -157,7 +157,7 @@ on_both! {
         let tasks: Vec<_> = (0..200).map(|n: u32| {
             let store = stores[n as usize % 2].clone();
             tokio::spawn(async move {
-                if n % 3 == 0 {
+                if n.is_multiple_of(3) {
                     store.audit().append(vec![numbered(n)], noon()).await.unwrap();
                 } else {
                     store.settings().put(&format!("{}", (n / 2) % 5), "x", noon()).await.unwrap();

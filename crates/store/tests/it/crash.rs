@@ -77,7 +77,7 @@ async fn write_down_until_killed(url: &str) {
                 for n in 0.. {
                     let name = format!("{}-{writer}-{n}", std::process::id());
                     let entry = AuditEntry::new(Action::UserAdded).with("made", name.as_str());
-                    if writer % 2 == 0 {
+                    if writer.is_multiple_of(2) {
                         store.people().add(new_user(&name, Role::User), entry, noon()).await.unwrap();
                     } else {
                         store.audit().append(vec![entry], noon()).await.unwrap();
@@ -136,7 +136,7 @@ async fn kill_two_and_verify(test: &str, url: &str) {
 
 /// Writers with an even number make people.
 fn is_person(name: &str) -> bool {
-    name.split('-').nth(1).unwrap().parse::<usize>().unwrap() % 2 == 0
+    name.split('-').nth(1).unwrap().parse::<usize>().unwrap().is_multiple_of(2)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
