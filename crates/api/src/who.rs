@@ -47,8 +47,10 @@ impl FromRequestParts<Arc<Api>> for Admin {
         let found = logins.find(hash(&token), now).await.map_err(|e| unavailable(&e))?;
         let signed_in = found.filter(|found| found.user.role == Role::Admin);
         let signed_in = signed_in.ok_or_else(Problem::not_logged_in)?;
-        if signed_in.login.is_stale(now) {
-            logins.touch(hash(&token), now).await.map_err(|e| unavailable(&e))?;
+        if signed_in.login.is_stale(now)
+            && let Err(error) = logins.touch(hash(&token), now).await
+        {
+            tracing::warn!(%error, "A log-in's use could not be recorded");
         }
         Ok(Admin { subject: signed_in.user.name, subject_id: signed_in.user.subject })
     }
