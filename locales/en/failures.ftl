@@ -22,15 +22,36 @@ failure-interface-unknown = Something failed that this page cannot explain
 failure-interface-not-found = There is nothing at this address
     .why = The address is misspelled, or what was here is gone.
     .next = Go back to the list and open it from there.
-failure-interface-no-link = You need a link to log in
-    .why = This address works only together with a one-time token.
-    .next = Run this command on the server and open the link that it prints:
+failure-interface-popup-blocked = The browser blocked the window
+    .why = It does not let this page open windows.
+    .next = Allow windows for this site in the browser’s address bar, then try again. Or open the console here.
+failure-interface-no-right = You may not see this page
+    .why = Your role does not have the right for it.
+    .next = Ask an administrator if you need it.
 
 ## Logging in
 
 failure-auth-required = You are not logged in
     .why = This browser has no session, or it ended.
-    .next = Run this command on the server and open the link that it prints:
+    .next = Log in, and you come back here.
+failure-auth-expired = Your log-in ended
+    .why = It reached its longest duration, or nothing was done for a while.
+    .next = Log in, and you come back here.
+failure-auth-forbidden = You may not do this
+    .why = Your role does not have the right for it.
+    .next = Ask an administrator if you need it.
+failure-auth-wrong-credentials = Name or password is wrong
+    .why = Gatehouse does not know them together.
+    .next = Check both, then try again.
+failure-auth-wrong-password = Your current password is wrong
+    .why = A change needs the password that you have now.
+    .next = Type it again. If you forgot it, an administrator can set a new one.
+failure-auth-throttled = Too many tries
+    .why = There were too many failed log-ins.
+    .next = Wait a little, then try again.
+failure-auth-busy = Too many people log in at once
+    .why = Checking a password takes the server a moment, and others are waiting.
+    .next = Try again in a few seconds.
 failure-admin-link-used = This link has been used
     .why = A link lets one browser in, once.
     .next = Run this command on the server for a new one:
@@ -184,6 +205,18 @@ failure-target-name-taken = There is already a target named { $name }
 failure-target-address = This address cannot be used
     .why = It is not of the form vnc://host:port.
     .next = Write it like vnc://192.0.2.10:5901.
+
+## Changes
+
+failure-api-changed-meanwhile = Somebody changed this meanwhile
+    .why = It is no longer as you saw it.
+    .next = Look at what changed, then decide.
+failure-api-rate-limited = Too many requests
+    .why = This browser or program asked more often than is allowed.
+    .next = Wait a minute, then try again.
+failure-people = This could not be changed
+    .why = It is not there any more, or it does not fit the others.
+    .next = Load the page again and try once more.
 
 ## The door
 
