@@ -28,6 +28,7 @@ pill-ended = منتهية
 
 keys = مفاتيح خاصة
 keys-hold = إبقاء المفتاح مضغوطًا
+keys-held = يوجد مفتاح مضغوط
 keys-left = سهم لليسار
 keys-up = سهم للأعلى
 keys-right = سهم لليمين
@@ -42,6 +43,7 @@ touch-typing = لوحة المفاتيح
 
 clipboard = الحافظة
 clipboard-text = النص
+clipboard-waiting = نُسخ نص جديد على الجهاز
 clipboard-send = إرسال إلى الجهاز
 clipboard-type = كتابته كمفاتيح
 clipboard-copy = نسخ

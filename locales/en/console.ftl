@@ -28,6 +28,7 @@ pill-ended = Ended
 
 keys = Keys
 keys-hold = Hold down
+keys-held = A key is held down
 keys-left = Left arrow
 keys-up = Up arrow
 keys-right = Right arrow
@@ -42,6 +43,7 @@ touch-typing = Keyboard
 
 clipboard = Clipboard
 clipboard-text = Text
+clipboard-waiting = The machine copied something
 clipboard-send = Send to machine
 clipboard-type = Type as keys
 clipboard-copy = Copy

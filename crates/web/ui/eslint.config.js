@@ -25,5 +25,5 @@ export default ts.config(
       'svelte/no-inline-styles': ['error', { allowTransitions: false }],
     },
   },
-  { files: ['scripts/**', 'e2e/**'], rules: { 'no-console': 'off' } },
+  { files: ['scripts/**', 'e2e/**', 'bench/**'], rules: { 'no-console': 'off' } },
 );

@@ -33,7 +33,7 @@ export default defineConfig({
   },
   projects: [
     { name: 'states', testMatch: 'states.spec.ts' },
-    { name: 'console', testMatch: 'console.spec.ts', workers: 1 },
+    { name: 'console', testMatch: ['console.spec.ts', 'behavior.spec.ts'], workers: 1 },
   ],
   ...(served
     ? {}

@@ -1,110 +1,21 @@
 /** The console against a running `gatehouse serve` and a real machine (Xvnc with a terminal), read back in the machine. */
-import type { BrowserContext, CDPSession, Page } from '@playwright/test';
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import type { CDPSession } from '@playwright/test';
 import { CSP } from './csp.ts';
 import { Guest } from './guest.ts';
-import { expect, expectAccessible, LANGUAGES, prefer, shoot, shootSizes, test, watch, type Language } from './page.ts';
-
-const link = process.env.GATEHOUSE_E2E_LINK;
-const NAMES = {
-  en: {
-    console: 'Console',
-    keys: 'Keys',
-    clipboard: 'Clipboard',
-    view: 'View',
-    full: 'Full screen',
-    leave: 'Leave full screen',
-    viewOnly: 'View-only',
-    keyboard: 'On-screen keyboard',
-    send: 'Send to machine',
-    type: 'Type as keys',
-    touch: 'Keyboard',
-    text: 'Text',
-    end: 'End',
-  },
-  ar: {
-    console: 'وحدة التحكم',
-    keys: 'مفاتيح خاصة',
-    clipboard: 'الحافظة',
-    view: 'العرض',
-    full: 'ملء الشاشة',
-    leave: 'الخروج من ملء الشاشة',
-    viewOnly: 'للمشاهدة فقط',
-    keyboard: 'لوحة مفاتيح على الشاشة',
-    send: 'إرسال إلى الجهاز',
-    type: 'كتابته كمفاتيح',
-    touch: 'لوحة المفاتيح',
-    text: 'النص',
-    end: 'إنهاء',
-  },
-} as const;
+import { colors, enter, NAMES, open, unlock } from './house.ts';
+import { expect, expectAccessible, LANGUAGES, prefer, shoot, shootSizes, test, watch } from './page.ts';
 
 let guest: Guest;
-// One link lets in once: the first test goes through the door, the others keep its cookie.
 let door = '';
 
 test.beforeAll(async ({ browser }, info) => {
-  if (!process.env.GATEHOUSE_E2E_URL || !link) {
-    throw new Error(
-      'set GATEHOUSE_TEST_BINARY to the program, or GATEHOUSE_E2E_URL and GATEHOUSE_E2E_LINK to a running one',
-    );
-  }
+  door = await unlock(browser, info.project.outputDir);
   guest = await Guest.start();
-  door = `${info.project.outputDir}/door.json`;
-  if (existsSync(door)) return;
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  await page.goto(link);
-  await expect(page).toHaveURL(new URL('/', link).href);
-  await mkdir(dirname(door), { recursive: true });
-  await context.storageState({ path: door });
-  await page.goto(link);
-  await expect(page.getByRole('alert')).toContainText('admin.link_used');
-  await context.close();
 });
 
 test.afterAll(async () => {
   await guest?.stop();
 });
-
-async function enter(context: BrowserContext, page: Page, language: Language): Promise<void> {
-  const { cookies } = JSON.parse(await (await import('node:fs/promises')).readFile(door, 'utf8')) as { cookies: [] };
-  await context.addCookies(cookies);
-  await prefer(page, language, 'light');
-}
-
-/** Adds the machine where it is not listed yet, opens its console and waits for the picture. */
-async function open(page: Page, language: Language): Promise<void> {
-  await page.goto('/');
-  const name = `Guest ${guest.port}`;
-  const row = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name }) });
-  const answer = await page.request.get('/api/targets');
-  const { targets } = (await answer.json()) as { targets: { name: string }[] };
-  if (!targets.some((target) => target.name === name)) {
-    await page
-      .getByRole('main')
-      .getByRole('button', { name: language === 'en' ? 'Add target' : 'إضافة وجهة' })
-      .click();
-    await page.getByLabel(language === 'en' ? 'Name' : 'الاسم', { exact: true }).fill(name);
-    await page.getByLabel(language === 'en' ? 'Address' : 'العنوان').fill(guest.url);
-    await page.getByRole('dialog').getByRole('button').first().click();
-  }
-  await row.getByRole('button').last().click();
-  await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'connected');
-  await expect(page.locator('.live canvas')).toBeFocused();
-}
-
-/** How many different pixels a row of the picture has: a blank canvas has one. */
-function colors(page: Page): Promise<number> {
-  return page.locator('canvas').evaluate((canvas: HTMLCanvasElement) => {
-    const copy = new OffscreenCanvas(400, 40).getContext('2d', { willReadFrequently: true })!;
-    copy.drawImage(canvas, 0, 0);
-    const { data } = copy.getImageData(0, 0, 400, 40);
-    return new Set(new Uint32Array(data.buffer)).size;
-  });
-}
 
 type Modifiers = { alt?: boolean; ctrl?: boolean; shift?: boolean };
 
@@ -122,7 +33,7 @@ for (const language of LANGUAGES) {
   const names = NAMES[language];
 
   test.describe(language, () => {
-    test.beforeEach(({ context, page }) => enter(context, page, language));
+    test.beforeEach(({ context, page }) => enter(context, page, language, door));
 
     test('the page is served under the policy that these tests hold it to', async ({ page }) => {
       const response = await page.goto('/');
@@ -131,13 +42,13 @@ for (const language of LANGUAGES) {
     });
 
     test('a click opens the screen', async ({ page }) => {
-      await open(page, language);
+      await open(page, language, guest);
       await expect.poll(() => colors(page)).toBeGreaterThan(1);
       await shootSizes(page, 'console-live', language);
     });
 
     test('shortcuts go by the physical key under an Arabic layout, letters by what they are', async ({ page }) => {
-      await open(page, language);
+      await open(page, language, guest);
       const cdp = await page.context().newCDPSession(page);
       const before = await guest.typed();
       await page.keyboard.type('Ab1');
@@ -156,7 +67,7 @@ for (const language of LANGUAGES) {
     });
 
     test('the key menu and the on-screen keyboard type in both scripts', async ({ page }) => {
-      await open(page, language);
+      await open(page, language, guest);
       const before = await guest.typed();
       await page.getByRole('button', { name: names.keys, exact: true }).click();
       await page.getByRole('button', { name: 'Tab', exact: true }).click();
@@ -188,8 +99,8 @@ for (const language of LANGUAGES) {
       });
       const page = await context.newPage();
       const errors = await watch(page);
-      await enter(context, page, language);
-      await open(page, language);
+      await enter(context, page, language, door);
+      await open(page, language, guest);
       const before = await guest.typed();
       await page.getByRole('button', { name: names.touch, exact: true }).tap();
       const field = page.getByRole('textbox', { name: names.touch });
@@ -210,7 +121,7 @@ for (const language of LANGUAGES) {
     });
 
     test('the clipboard goes both ways', async ({ page }) => {
-      await open(page, language);
+      await open(page, language, guest);
       await page.getByRole('button', { name: names.clipboard, exact: true }).click();
       const text = page.getByLabel(names.text, { exact: true });
       await text.fill('from the browser: نص عربي');
@@ -225,7 +136,7 @@ for (const language of LANGUAGES) {
     });
 
     test('view-only lets nothing through', async ({ page }) => {
-      await open(page, language);
+      await open(page, language, guest);
       const before = await guest.typed();
       await page.getByRole('button', { name: names.view, exact: true }).click();
       const box = page.getByRole('checkbox', { name: names.viewOnly });
@@ -242,7 +153,7 @@ for (const language of LANGUAGES) {
     });
 
     test('the bar is reached and left by keyboard alone', async ({ page }) => {
-      await open(page, language);
+      await open(page, language, guest);
       const before = await guest.typed();
       await page.keyboard.press('Control+Alt+Shift+KeyB');
       await expect(page.getByRole('button', { name: names.keys, exact: true })).toBeFocused();
@@ -256,7 +167,7 @@ for (const language of LANGUAGES) {
     });
 
     test('full screen hides the bar, and the shortcut brings it back', async ({ page }) => {
-      await open(page, language);
+      await open(page, language, guest);
       await page.getByRole('button', { name: names.view, exact: true }).click();
       await page.getByRole('button', { name: names.full, exact: true }).click();
       const bar = page.getByRole('toolbar');
@@ -271,7 +182,7 @@ for (const language of LANGUAGES) {
 
     test('original size shows the machine pixel by pixel, and the pointer lands where it points', async ({ page }) => {
       await page.setViewportSize({ width: 1280, height: 900 });
-      await open(page, language);
+      await open(page, language, guest);
       await page.getByRole('button', { name: names.view, exact: true }).click();
       await page.getByRole('radio', { name: /1:1/ }).check();
       await page.keyboard.press('Escape');
@@ -284,7 +195,7 @@ for (const language of LANGUAGES) {
     });
 
     test('a reload comes back to the same session', async ({ page }) => {
-      await open(page, language);
+      await open(page, language, guest);
       await page.reload();
       await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'connected');
       const before = await guest.typed();
@@ -293,12 +204,12 @@ for (const language of LANGUAGES) {
     });
 
     test('a session that is ended from the list says so over its last picture', async ({ page, context }) => {
-      await open(page, language);
+      await open(page, language, guest);
       await expect.poll(() => colors(page)).toBeGreaterThan(1);
       const list = await context.newPage();
       await prefer(list, language, 'light');
       await list.goto('/');
-      const mine = list.locator('.session').filter({ hasText: `Guest ${guest.port}` });
+      const mine = list.locator('.session').filter({ hasText: guest.name });
       await mine.first().getByRole('button').click();
       await list.getByRole('dialog').getByRole('button').first().click();
       await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'ended');

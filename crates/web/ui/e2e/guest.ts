@@ -1,13 +1,13 @@
 /** A machine to open: a real Xvnc with a terminal that writes down every byte that its keyboard makes. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp, open as openFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -41,13 +41,43 @@ async function addLetters(display: string): Promise<void> {
   }
 }
 
+/** A line to the machine that can be cut, as a cable can. */
+class Line {
+  readonly server = createServer((near) => {
+    const far = connect(this.to, '127.0.0.1');
+    for (const [a, b] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      this.ends.add(a);
+      a.on('error', () => undefined);
+      a.on('close', () => {
+        this.ends.delete(a);
+        b.destroy();
+      });
+      a.pipe(b);
+    }
+  });
+  private readonly ends = new Set<Socket>();
+
+  constructor(private readonly to: number) {}
+
+  cut(): void {
+    for (const end of this.ends) end.resetAndDestroy();
+  }
+}
+
 export class Guest {
+  private readonly line: Line;
+
   private constructor(
     readonly port: number,
     private readonly display: string,
     private readonly folder: string,
     private readonly children: ChildProcess[],
-  ) {}
+  ) {
+    this.line = new Line(port);
+  }
 
   static async start(): Promise<Guest> {
     const folder = await mkdtemp(join(tmpdir(), 'gatehouse-guest-'));
@@ -74,11 +104,25 @@ export class Guest {
       ['-u8', '-geometry', '160x60+0+0', '-e', 'sh', '-c', `stty raw -echo; printf 'ready\\r\\n'; exec cat > ${typed}`],
       { env: { ...process.env, DISPLAY: display, LC_ALL: 'C.UTF-8' }, stdio: 'ignore' },
     );
-    return new Guest(port, display, folder, [terminal, server]);
+    const guest = new Guest(port, display, folder, [terminal, server]);
+    guest.line.server.listen(0, '127.0.0.1');
+    await once(guest.line.server, 'listening');
+    return guest;
+  }
+
+  get name(): string {
+    return `Guest ${this.port}`;
   }
 
   get url(): string {
-    return `vnc://127.0.0.1:${this.port}`;
+    const address = this.line.server.address();
+    if (address === null || typeof address === 'string') throw new Error('the line to the machine is gone');
+    return `vnc://127.0.0.1:${address.port}`;
+  }
+
+  /** Breaks the connections to the machine; new ones are possible at once. */
+  cut(): void {
+    this.line.cut();
   }
 
   /** All that was typed so far. */
@@ -97,6 +141,39 @@ export class Guest {
     return /x:(\d+) y:(\d+)/.exec(place)?.slice(1).join(' ') ?? '';
   }
 
+  /** How large the machine's desktop is: "width height". */
+  async size(): Promise<string> {
+    return (await run(this.display, 'xdotool', ['getdisplaygeometry'])).trim();
+  }
+
+  /** Covers the desktop with a window that writes down which buttons are pressed; returns how to read it. */
+  async watchButtons(): Promise<{ presses: () => Promise<string[]>; stop: () => Promise<void> }> {
+    const file = join(this.folder, `buttons-${this.children.length}`);
+    const out = await openFile(file, 'w');
+    const xev = spawn('stdbuf', ['-oL', 'xev', '-geometry', '2000x1500+0+0', '-event', 'button'], {
+      env: { ...process.env, DISPLAY: this.display },
+      stdio: ['ignore', out.fd, 'ignore'],
+    });
+    await out.close();
+    this.children.unshift(xev);
+    // It is there once the machine's pointer is over it.
+    while (!(await run(this.display, 'xdotool', ['search', '--onlyvisible', '--name', 'Event Tester'])).trim()) {
+      if (xev.exitCode !== null) throw new Error('xev does not start (Debian package x11-utils)');
+    }
+    return {
+      presses: async () =>
+        [...(await readFile(file, 'utf8')).matchAll(/^ButtonPress event[^]*?state 0x([0-9a-f]+), button (\d)/gm)].map(
+          ([, state, button]) => `${parseInt(state!, 16) & 4 ? 'Control+' : ''}${button}`,
+        ),
+      stop: () => end(xev),
+    };
+  }
+
+  /** Fills the desktop behind all windows. */
+  async paint(color: string): Promise<void> {
+    await run(this.display, 'xsetroot', ['-solid', color]);
+  }
+
   /** Copies in the machine. */
   copy(text: string): void {
     const child = spawn('xclip', ['-selection', 'clipboard', '-i'], {
@@ -108,12 +185,16 @@ export class Guest {
   }
 
   async stop(): Promise<void> {
-    for (const child of this.children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const gone = once(child, 'exit');
-      child.kill('SIGTERM');
-      await gone;
-    }
+    this.line.cut();
+    this.line.server.close();
+    for (const child of this.children) await end(child);
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  await gone;
 }

@@ -24,19 +24,21 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const screens = process.env.GATEHOUSE_SCREENS ?? resolve(here, '../../../../target/screens');
 
 /** What the browser itself writes when a connection is refused that a test wants refused. */
-const EXPECTED_NOISE = /Failed to load resource|WebSocket connection to .* failed/;
+export const NETWORK_NOISE = /Failed to load resource|WebSocket connection to .* failed/;
 
 interface Watched {
   /** Set by tests whose subject is a failing connection. */
   allowNetworkErrors: () => void;
+  /** Set by tests that know what else the browser will write, and why. */
+  allow: (noise: RegExp) => void;
 }
 
 /** Collects what goes wrong on a page from now on. */
-export async function watch(page: Page, allowed: () => boolean = () => false): Promise<string[]> {
+export async function watch(page: Page, isNoise: (text: string) => boolean = () => false): Promise<string[]> {
   const errors: string[] = [];
   page.on('console', (message) => {
     if (message.type() !== 'error' && message.type() !== 'warning') return;
-    if (allowed() && EXPECTED_NOISE.test(message.text())) return;
+    if (isNoise(message.text())) return;
     errors.push(message.text());
   });
   page.on('pageerror', (error) => errors.push(String(error)));
@@ -54,9 +56,10 @@ export const test = base.extend<{ watched: Watched }>({
   baseURL: async ({}, use) => use(process.env.GATEHOUSE_E2E_URL ?? PREVIEW),
   watched: [
     async ({ page }, use) => {
-      let allow = false;
-      const errors = await watch(page, () => allow);
-      await use({ allowNetworkErrors: () => (allow = true) });
+      const noises: RegExp[] = [];
+      const errors = await watch(page, (text) => noises.some((noise) => noise.test(text)));
+      const allow = (noise: RegExp) => void noises.push(noise);
+      await use({ allow, allowNetworkErrors: () => allow(NETWORK_NOISE) });
       expect(errors, 'console errors and policy violations').toEqual([]);
     },
     { auto: true },

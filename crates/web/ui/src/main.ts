@@ -3,10 +3,15 @@ import './styles/fonts.css';
 import './styles/base.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { openEarly } from './console/early';
 import { router } from './router.svelte';
 
-// The viewer is the largest part of a console page: its download starts with the page, not after it.
-if (router.route.page === 'console') void import('./console/screen').catch(() => undefined);
+// All that a console needs starts at once: the way to the machine, the viewer, the page around it.
+if (router.route.page === 'console') {
+  openEarly(router.route.token);
+  void import('./console/screen').catch(() => undefined);
+  void import('./pages/Console.svelte').catch(() => undefined);
+}
 
 const target = document.getElementById('app');
 if (target) mount(App, { target });

@@ -10,12 +10,17 @@ export class Channel {
   onmessage: ((event: MessageEvent) => void) | null = null;
   onclose: ((event: CloseEvent) => void) | null = null;
   onerror: ((event: Event) => void) | null = null;
+  /** Told of the end before `onclose`, which is noVNC's. */
+  onend: ((event: CloseEvent) => void) | undefined;
   private early: MessageEvent[] | undefined = [];
 
   constructor(readonly socket: WebSocket) {
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('open', (event) => this.onopen?.(event));
-    socket.addEventListener('close', (event) => this.onclose?.(event));
+    socket.addEventListener('close', (event) => {
+      this.onend?.(event);
+      this.onclose?.(event);
+    });
     socket.addEventListener('error', (event) => this.onerror?.(event));
     socket.addEventListener('message', (event: MessageEvent) => {
       if (this.early) this.early.push(event);

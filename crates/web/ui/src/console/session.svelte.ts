@@ -2,9 +2,8 @@
 import { api, consoleInfoPath, type ConsoleInfo } from '../api';
 import { asFailure, FailureError, type Failure } from '../failure';
 import { live, type LiveEvent } from '../live.svelte';
-import { Channel } from './channel';
 import { BACK_OFF, readClose, retryOf, type Retry } from './close';
-import { resumeKey, websocketUrl } from './resume';
+import { takeLine } from './early';
 import type { Screen } from './screen';
 
 export type Phase = 'connecting' | 'connected' | 'reconnecting' | 'ended';
@@ -68,7 +67,6 @@ export class ConsoleSession {
 
   screen: Screen | undefined;
   private socket: WebSocket | undefined;
-  private readonly key: string;
   private readonly trips: number[] = [];
   private deadline: number | undefined;
   private timers = new Set<ReturnType<typeof setTimeout>>();
@@ -83,7 +81,6 @@ export class ConsoleSession {
     private readonly past: HTMLElement,
     private readonly onclipboard: (text: string) => void,
   ) {
-    this.key = resumeKey(token);
     const kept = loadPreferences();
     this.fit = kept.fit;
     this.quality = kept.quality;
@@ -172,12 +169,13 @@ export class ConsoleSession {
 
   private async connect(): Promise<void> {
     if (this.closed) return;
-    let opened = false;
     let told = false;
     let gaveUp = false;
-    const socket = new WebSocket(websocketUrl(this.token, location), ['binary', `resume.${this.key}`]);
-    socket.addEventListener('open', () => (opened = true));
-    socket.addEventListener('close', (event) => {
+    const line = takeLine(this.token);
+    const { socket, channel } = line;
+    let opened = socket.readyState === WebSocket.OPEN;
+    this.socket = socket;
+    const closed = (event: CloseEvent) => {
       if (told || this.socket !== socket) return;
       told = true;
       this.keepPicture();
@@ -185,10 +183,14 @@ export class ConsoleSession {
       // Where the viewer gave up first and the server has no other reason, the viewer's is it.
       const silent = said.code === 'interface.lost' || said.code === 'session.viewer_left';
       void this.handleClose(gaveUp && silent ? { code: 'interface.unreadable_picture' } : said, opened);
-    });
-    // After the listeners above: what the server says of the end is read before the viewer tears itself down.
-    const channel = new Channel(socket);
-    this.socket = socket;
+    };
+    if (line.closed) {
+      closed(line.closed);
+      return;
+    }
+    socket.addEventListener('open', () => (opened = true));
+    // What the server says of the end is read before the viewer tears itself down.
+    channel.onend = closed;
 
     let module: typeof import('./screen');
     try {

@@ -1,5 +1,6 @@
 /** The list of targets: what its filters leave, and how a console is opened from it. */
 import type { Failure } from '../failure';
+import { openEarly } from '../console/early';
 import { asFailure } from '../failure';
 import { person } from '../person.svelte';
 import { popUp } from '../popup';
@@ -69,6 +70,7 @@ export class Opening {
     this.failed = undefined;
     try {
       const ticket = await portal.requestConsole(target.id);
+      openEarly(ticket.token);
       router.go(ticket.console_path, { fromList: true, targetId: target.id });
     } catch (thrown) {
       this.failed = { target, failure: asFailure(thrown) };
