@@ -32,7 +32,7 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: 'states', testMatch: 'states.spec.ts' },
+    { name: 'states', testMatch: ['states.spec.ts', 'portal-states.spec.ts'] },
     { name: 'console', testMatch: ['console.spec.ts', 'behavior.spec.ts'], workers: 1 },
   ],
   ...(served

@@ -145,3 +145,16 @@ export async function shootSizes(page: Page, name: string, language: Language): 
     }
   }
 }
+
+/** Widths and themes of one language that, with those of the other, cover every pair of language, theme and width. */
+const PAIRS: Record<Language, readonly Theme[]> = { en: ['light', 'dark', 'light'], ar: ['dark', 'light', 'dark'] };
+
+/** Three pictures in each language: enough where a state does not change the layout. */
+export async function shootPairs(page: Page, name: string, language: Language): Promise<void> {
+  for (const [n, size] of SIZES.entries()) {
+    const theme = PAIRS[language][n] ?? 'light';
+    await page.evaluate((look) => (document.documentElement.dataset.theme = look), theme);
+    await page.setViewportSize(size);
+    await shoot(page, name, language, theme, size.width);
+  }
+}
