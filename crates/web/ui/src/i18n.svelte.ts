@@ -132,6 +132,11 @@ class Locale {
     return this.number(value, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: digits });
   }
 
+  /** What stands between the entries of a list that has no "and". */
+  get comma(): string {
+    return this.language === 'ar' ? '، ' : ', ';
+  }
+
   /** "Admins, Operators and Lab". */
   list(items: readonly string[]): string {
     return new Intl.ListFormat(this.tag, { type: 'conjunction' }).format(items);
