@@ -181,7 +181,7 @@ for (const language of LANGUAGES) {
     test('targets: the menu of a card, by keyboard', async ({ page }) => {
       await script(page);
       await page.goto('/');
-      const more = page.getByRole('button', { name: ar ? 'المزيد عن Lab desktop' : 'More for Lab desktop' });
+      const more = page.getByRole('button', { name: ar ? /المزيد عن .*Lab desktop/ : /More for .*Lab desktop/ });
       await more.press('Enter');
       await expect(more).toHaveAttribute('aria-expanded', 'true');
       await shootPairs(page, 'targets-menu', language);
@@ -272,10 +272,7 @@ for (const language of LANGUAGES) {
         '/api/vm/t2/console/request': (route) => route.fulfill(problem(502, 'target.wrong_password')),
       });
       await page.goto('/');
-      await page
-        .getByRole('button', { name: ar ? /وحدة التحكم في جهاز المكتبة$/ : 'Console of جهاز المكتبة', exact: !ar })
-        .first()
-        .click();
+      await page.getByRole('listitem').filter({ hasText: 'جهاز المكتبة' }).locator('.primary').click();
       await expect(page.getByRole('alert')).toContainText('target.wrong_password');
       await shootPairs(page, 'targets-refused', language);
       await page.getByRole('listitem').filter({ hasText: 'Lab desktop' }).getByRole('button').last().click();
@@ -298,7 +295,7 @@ for (const language of LANGUAGES) {
           ),
       });
       await page.goto('/');
-      await page.getByRole('button', { name: ar ? 'المزيد عن Lab desktop' : 'More for Lab desktop' }).click();
+      await page.getByRole('button', { name: ar ? /المزيد عن .*Lab desktop/ : /More for .*Lab desktop/ }).click();
       await page.getByRole('button', { name: ar ? 'لبرنامج العرض' : 'For a viewer program' }).click();
       await expect(page.getByRole('dialog')).toContainText('vnc://');
       await shootPairs(page, 'targets-native', language);
@@ -347,7 +344,7 @@ for (const language of LANGUAGES) {
       await page.goto('/');
       await expect(page.getByRole('main').getByRole('heading', { level: 2 })).toHaveCount(4);
       await page.keyboard.press('Control+k');
-      const field = page.getByRole('combobox');
+      const field = page.getByRole('dialog').getByRole('combobox');
       await expect(field).toBeFocused();
       await field.fill('grace');
       await expect(page.getByRole('option')).not.toHaveCount(0);
@@ -552,7 +549,9 @@ for (const language of LANGUAGES) {
       await script(page, {
         '/api/openapi.json': (route) => route.fulfill({ status: 200, contentType: 'application/json', body: document }),
       });
-      await page.goto('/api/docs');
+      // By the interface's own way: the preview passes addresses below /api on to a server that is not there.
+      await page.goto('/settings');
+      await page.locator('main a[href="/api/docs"]').click();
       await expect(page.locator('details').first()).toBeVisible();
       await page.locator('details', { hasText: '/console/request' }).locator('summary').click();
       await shootPairs(page, 'api-docs', language);
