@@ -34,7 +34,44 @@ fn main() -> Result<()> {
             seeds_of_talk(root, &format!("{name}-{n}"), talk)?;
         }
     }
+    for entry in std::fs::read_dir(root.join("../testdata/trace"))? {
+        let file = entry?.path();
+        let name = file.file_stem().context("a file without a name")?.to_string_lossy().into_owned();
+        let text = std::fs::read(&file)?;
+        if file.extension().is_some_and(|e| e == "rfbtrace") {
+            save(
+                root,
+                "trace",
+                &format!("text-{name}"),
+                &[&[0, 7], text.get(..STREAM).unwrap_or(&text)].concat(),
+            )?;
+        }
+    }
+    proxy_seeds(root)?;
     websocket_seeds(root)
+}
+
+/// Both versions, as balancers send them.
+fn proxy_seeds(root: &Path) -> Result<()> {
+    let v2 = |command: u8, family: u8, body: &[u8]| {
+        let length = u16::try_from(body.len()).unwrap_or(0).to_be_bytes();
+        [b"\r\n\r\n\0\r\nQUIT\n".as_slice(), &[0x20 | command, family], &length, body].concat()
+    };
+    let v4 = [192, 0, 2, 1, 198, 51, 100, 7, 0xd4, 0x31, 0x01, 0xbb];
+    let mut v6 = vec![0x20; 32];
+    v6.extend([0xd4, 0x31, 0x01, 0xbb, 0x04, 0, 2, 1, 2]);
+    for (name, bytes) in [
+        ("v1-tcp4", b"PROXY TCP4 192.0.2.1 198.51.100.7 54321 443\r\n\x16\x03\x01".to_vec()),
+        ("v1-tcp6", b"PROXY TCP6 2001:db8::1 2001:db8::2 54321 443\r\nGET /".to_vec()),
+        ("v1-unknown", b"PROXY UNKNOWN anything at all\r\n".to_vec()),
+        ("v2-tcp4", v2(1, 0x11, &v4)),
+        ("v2-tcp6-with-extension", v2(1, 0x21, &v6)),
+        ("v2-unix", v2(1, 0x31, &[0; 216])),
+        ("v2-local", v2(0, 0, b"")),
+    ] {
+        save(root, "proxy_protocol", name, &bytes)?;
+    }
+    Ok(())
 }
 
 fn save(root: &Path, target: &str, name: &str, bytes: &[u8]) -> Result<()> {
@@ -74,7 +111,9 @@ fn talks(file: &[u8]) -> Result<Vec<Talk>> {
 }
 
 fn seeds_of_talk(root: &Path, name: &str, talk: &Talk) -> Result<()> {
-    let Some(&(server, _)) = talk.first() else { return Ok(()) };
+    let Some(&(server, _)) = talk.first().filter(|(_, bytes)| bytes.starts_with(b"RFB ")) else {
+        return Ok(());
+    };
     let origin = |side: Side| if side == server { Origin::Target } else { Origin::Viewer };
     let mut session = PassiveSession::new();
     let (mut opening, mut all) = ([Vec::new(), Vec::new()], Vec::new());
@@ -105,6 +144,7 @@ fn seeds_of_talk(root: &Path, name: &str, talk: &Talk) -> Result<()> {
     save(root, "client_handshake", name, &[&[0b0001_1111, 7], short(&target).as_slice()].concat())?;
     save(root, "server_handshake", name, &[&[0b0100_1111, 7], short(&viewer).as_slice()].concat())?;
     save(root, "observer", &format!("{name}-opening"), &[&[1, 3, 0, 2], all.as_slice()].concat())?;
+    save(root, "trace", name, &[&[1, 3], all.as_slice()].concat())?;
     if session.progress() == Progress::Session {
         let format = session.seen().init.as_ref().map_or(0, |init| match init.pixel_format.bits_per_pixel {
             8 => 1,

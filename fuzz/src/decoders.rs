@@ -24,32 +24,11 @@ pub fn decoders(data: &[u8]) {
 }
 
 fn pixel_format(n: u8) -> PixelFormat {
-    let rgb565 = PixelFormat {
-        bits_per_pixel: 16,
-        depth: 16,
-        red_max: 31,
-        green_max: 63,
-        blue_max: 31,
-        red_shift: 11,
-        green_shift: 5,
-        ..PixelFormat::RGB888
-    };
-    let bgr233 = PixelFormat {
-        bits_per_pixel: 8,
-        depth: 8,
-        red_max: 7,
-        green_max: 7,
-        blue_max: 3,
-        red_shift: 0,
-        green_shift: 3,
-        blue_shift: 6,
-        ..PixelFormat::RGB888
-    };
     let formats = [
         PixelFormat::RGB888,
-        rgb565,
-        bgr233,
-        PixelFormat { bits_per_pixel: 8, depth: 8, true_color: false, ..PixelFormat::RGB888 },
+        PixelFormat::RGB565,
+        PixelFormat::BGR233,
+        PixelFormat::MAPPED,
         PixelFormat {
             big_endian: true,
             red_shift: 24,
@@ -58,7 +37,7 @@ fn pixel_format(n: u8) -> PixelFormat {
             ..PixelFormat::RGB888
         },
         PixelFormat { depth: 32, ..PixelFormat::RGB888 },
-        PixelFormat { big_endian: true, ..rgb565 },
+        PixelFormat { big_endian: true, ..PixelFormat::RGB565 },
     ];
     formats.get(usize::from(n) % formats.len()).copied().unwrap_or(PixelFormat::RGB888)
 }

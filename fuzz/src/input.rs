@@ -1,5 +1,7 @@
 //! What a target makes of its input: a few bytes of settings, and the rest.
 
+use model::event::Origin;
+
 /// A splitter of byte strings into pieces that only its seed decides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pieces(u32);
@@ -41,4 +43,32 @@ pub(crate) fn settings<const N: usize>(data: &[u8]) -> ([u8; N], &[u8]) {
         Some((settings, rest)) => (*settings, rest),
         None => ([0; N], &[]),
     }
+}
+
+/// A stretch of what one side sends, or something else that happens.
+pub(crate) struct Record<'a> {
+    pub(crate) kind: u8,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl Record<'_> {
+    pub(crate) fn from(&self) -> Option<Origin> {
+        match self.kind {
+            0 => Some(Origin::Viewer),
+            1 => Some(Origin::Target),
+            _ => None,
+        }
+    }
+}
+
+/// Records of two bytes `kind and length` (two bits what, fourteen bits how long) and their bytes.
+pub(crate) fn records(mut data: &[u8]) -> Vec<Record<'_>> {
+    let mut records = Vec::new();
+    while let Some((head, rest)) = data.split_first_chunk::<2>() {
+        let head = u16::from_be_bytes(*head);
+        let (bytes, after) = rest.split_at(usize::from(head & 0x3fff).min(rest.len()));
+        records.push(Record { kind: u8::try_from(head >> 14).unwrap_or(0), bytes });
+        data = after;
+    }
+    records
 }

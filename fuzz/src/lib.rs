@@ -10,12 +10,18 @@ mod decoders;
 mod handshake;
 mod input;
 mod observer;
-#[cfg(feature = "websocket")]
+#[cfg(feature = "gateway")]
+mod proxy_protocol;
+mod trace;
+#[cfg(feature = "gateway")]
 mod websocket;
 
 pub use capture_file::capture;
 pub use decoders::decoders;
 pub use handshake::{client_handshake, server_handshake};
 pub use observer::observer;
-#[cfg(feature = "websocket")]
+#[cfg(feature = "gateway")]
+pub use proxy_protocol::proxy_protocol;
+pub use trace::trace;
+#[cfg(feature = "gateway")]
 pub use websocket::websocket;

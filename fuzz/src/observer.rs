@@ -4,7 +4,7 @@
 //! bits what, fourteen bits how long) and their bytes: what the viewer sends, what the target sends, a
 //! new policy, or letting go of all input.
 
-use crate::input::{Pieces, settings};
+use crate::input::{Pieces, Record, settings};
 use model::Policy;
 use model::event::{Event, Origin};
 use model::policy::ClipboardRule;
@@ -14,7 +14,7 @@ use rfb::{Misbehavior, Observer, PixelFormat, ServerInit};
 /// See the module's text.
 pub fn observer(data: &[u8]) {
     let ([mode, seed, policy, screen], rest) = settings::<4>(data);
-    let mut records = records(rest);
+    let mut records = crate::input::records(rest);
     if mode % 4 != 0 {
         // Who only watches has no policy to change.
         records.retain(|record| record.from().is_some());
@@ -31,7 +31,7 @@ pub fn observer(data: &[u8]) {
             assert!(sent.starts_with(out), "a passive observer edits");
         }
     }
-    passive(&self::records(rest));
+    passive(&crate::input::records(rest));
 }
 
 /// The same records, as a whole session with its handshake.
@@ -50,46 +50,13 @@ fn passive(records: &[Record<'_>]) {
     }
 }
 
-struct Record<'a> {
-    kind: u8,
-    bytes: &'a [u8],
-}
-
-impl Record<'_> {
-    fn from(&self) -> Option<Origin> {
-        match self.kind {
-            0 => Some(Origin::Viewer),
-            1 => Some(Origin::Target),
-            _ => None,
-        }
-    }
-}
-
-fn records(mut data: &[u8]) -> Vec<Record<'_>> {
-    let mut records = Vec::new();
-    while let Some((head, rest)) = data.split_first_chunk::<2>() {
-        let head = u16::from_be_bytes(*head);
-        let (bytes, after) = rest.split_at(usize::from(head & 0x3fff).min(rest.len()));
-        records.push(Record { kind: u8::try_from(head >> 14).unwrap_or(0), bytes });
-        data = after;
-    }
-    records
-}
-
 fn start(mode: u8, policy_bits: u8, screen: u8) -> Observer {
     let size = [(0, 0), (64, 48), (1024, 768), (16_384, 16_384)];
     let (width, height) = size.get(usize::from(screen % 4)).copied().unwrap_or_default();
     let formats = [
         PixelFormat::RGB888,
-        PixelFormat { bits_per_pixel: 8, depth: 8, true_color: false, ..PixelFormat::RGB888 },
-        PixelFormat {
-            bits_per_pixel: 16,
-            depth: 16,
-            red_max: 31,
-            green_max: 63,
-            blue_max: 31,
-            ..PixelFormat::RGB888
-        },
+        PixelFormat::MAPPED,
+        PixelFormat::RGB565,
         PixelFormat { depth: 32, ..PixelFormat::RGB888 },
     ];
     let pixel_format = formats.get(usize::from(screen / 4 % 4)).copied().unwrap_or(PixelFormat::RGB888);

@@ -45,7 +45,18 @@ fn capture() {
     replay("capture", fuzz::capture);
 }
 
-#[cfg(feature = "websocket")]
+#[test]
+fn trace() {
+    replay("trace", fuzz::trace);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn proxy_protocol() {
+    replay("proxy_protocol", fuzz::proxy_protocol);
+}
+
+#[cfg(feature = "gateway")]
 #[test]
 fn websocket() {
     replay("websocket", fuzz::websocket);

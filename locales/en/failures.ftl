@@ -76,6 +76,12 @@ failure-ticket-expired = This console link has expired
 failure-ticket-unknown = This console link is not known
     .why = It is incomplete, or its session is long over.
     .next = Check that the whole link was copied, or ask for a new one.
+failure-sessions-unreachable = The gateway that has this session does not answer
+    .why = It runs on another machine, which is off or cut off.
+    .next = Try again in a moment. If it goes on, tell the administrator.
+failure-resume-malformed = This page’s reconnect key cannot be used
+    .why = Something between this page and the server changed it.
+    .next = Close this tab and open the link again in a new one.
 failure-ticket-session-over = This session is over
     .why = It ended, or the time to come back to it has passed.
     .next = Ask for a new link.
@@ -235,6 +241,72 @@ failure-door-unavailable = The gateway cannot check who you are
 failure-door-wrong-credentials = Name or password is wrong
     .why = The gateway does not know them together.
     .next = Check both, then try again.
+
+## People and rights
+
+failure-name-empty = A name is needed
+    .why = Nothing that can be seen is left of it.
+    .next = Enter at least one letter or digit.
+failure-name-too-long = This name is too long
+    .why = A name has at most 80 characters.
+    .next = Choose a shorter one.
+failure-name-forbidden = This name cannot be used
+    .why = It has a character that is not seen, or that turns the direction of the text around it.
+    .next = Type it again by hand instead of copying it.
+failure-password-too-short = This password is too short
+    .why = Short passwords are guessed.
+    .next = Use more characters. A few words do well.
+failure-password-too-long = This password is too long
+    .why = A password has at most 1,024 bytes.
+    .next = Choose a shorter one.
+failure-password-is-name = The password is the name
+    .why = It would be the first guess.
+    .next = Choose another.
+failure-password-monotonous = This password repeats itself
+    .why = It has too few different characters.
+    .next = Choose one with more. A few words do well.
+failure-password-busy = Many people are logging in just now
+    .why = The server checks only a few passwords at a time.
+    .next = Try again in a few seconds.
+failure-password-damaged = This account cannot log in
+    .why = Its stored password cannot be read.
+    .next = Ask the administrator to set the password again.
+failure-access = Your log-in is no longer valid
+    .why = It expired, or it was ended.
+    .next = Log in again.
+failure-token-scopes = The token needs a purpose
+    .why = None was chosen, so it could do nothing.
+    .next = Choose at least one.
+failure-right = You may not do this
+    .why = Your role does not include it.
+    .next = Ask the administrator if you need it.
+failure-right-scope = This token may not do this
+    .why = It was made for something else.
+    .next = Make a token for this purpose.
+failure-right-needs-login = This needs a log-in
+    .why = A token cannot change accounts, log-ins or tokens.
+    .next = Log in with your password.
+failure-right-out-of-reach = There is nothing here for you
+    .why = It does not exist, or it is not yours.
+    .next = Go back to the list.
+
+## Addresses that are not connected to
+
+failure-egress = This address cannot be used
+    .why = It does not belong to one machine of a network.
+    .next = Enter the machine’s own address.
+failure-egress-loopback = This address is the gateway’s own machine
+    .why = Only an administrator can enter a target there.
+    .next = Enter another address, or ask the administrator.
+failure-egress-own-listener = This address is the gateway itself
+    .why = It would connect to itself.
+    .next = Enter the address of the machine that you want to see.
+failure-egress-metadata = This address is never connected to
+    .why = A cloud’s metadata service answers there and gives credentials away.
+    .next = Enter the machine’s own address.
+failure-egress-denied = This network is closed
+    .why = The configuration forbids connections to it.
+    .next = Ask the administrator.
 
 ## The server
 

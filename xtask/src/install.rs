@@ -45,6 +45,7 @@ const DEMO: &[Need] = &[
 const TEST: &[Need] = &[
     tool("xtigervncviewer", &["tigervnc-viewer"]),
     tool("tigervncpasswd", &["tigervnc-tools"]),
+    tool("xtightvncviewer", &["xtightvncviewer"]),
     tool("x11vnc", &["x11vnc"]),
     tool("Xvfb", &["xvfb"]),
     tool("xclip", &["xclip"]),
@@ -59,6 +60,8 @@ const TEST: &[Need] = &[
     Need { probe: Probe::File("/usr/lib/vino/vino-server"), packages: &["vino"] },
     tool("dbus-run-session", &["dbus-daemon"]),
     tool("openssl", &["openssl"]),
+    tool("nginx", &["nginx-light", "libnginx-mod-stream"]),
+    tool("caddy", &["caddy"]),
     tool("initdb", &["postgresql"]),
     tool("setpriv", &["util-linux"]),
     tool("chromium", &["chromium"]),

@@ -4,6 +4,8 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use gateway::SessionsError;
+use model::Coded;
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -73,6 +75,15 @@ impl Problem {
     }
 }
 
+/// The sessions of another node cannot be asked or told now.
+impl From<SessionsError> for Problem {
+    fn from(error: SessionsError) -> Problem {
+        tracing::error!(%error, "Sessions could not be asked");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string())
+            .retry_after(Duration::from_secs(5))
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = ProblemBody {
@@ -89,5 +100,17 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_that_cannot_be_asked_are_tried_again_later() {
+        let response = Problem::from(SessionsError::Unreachable).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "5");
     }
 }

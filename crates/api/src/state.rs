@@ -1,9 +1,9 @@
 //! What the routes share.
 
 use crate::live::Hub;
-use gateway::Gateway;
 use gateway::forwarded::TrustedProxies;
 use gateway::origin::Places;
+use gateway::{Gateway, Sessions};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ pub struct Api {
     pub store: Store,
     /// The data plane.
     pub gateway: Arc<Gateway>,
+    /// The sessions that run.
+    pub sessions: Arc<dyn Sessions>,
     /// Live events.
     pub hub: Arc<Hub>,
     /// Connections of resumed sessions.
@@ -22,15 +24,27 @@ pub struct Api {
     /// Secrets at rest.
     pub sealer: Arc<auth::seal::Sealer>,
     /// Guessing is slowed down by address.
-    pub throttle: Arc<crate::guard::Guard>,
+    pub throttle: crate::guard::Guard,
     /// Whose headers are believed.
     pub trusted_proxies: TrustedProxies,
     /// How figures are rendered.
     pub metrics: PrometheusHandle,
     /// Who may read figures from elsewhere than loopback.
     pub metrics_token: Option<model::Secret>,
-    /// How long a new ticket lives.
-    pub ticket_lifetime: Duration,
+    /// Whether tickets carry a one-time password for VncAuth.
+    pub vnc_auth: bool,
+    /// The native door as people type it, where there is one.
+    pub native: Option<String>,
+    /// Where people prove who they are.
+    pub gate: Arc<crate::gate::Gate>,
+    /// Access tokens of API clients.
+    pub access_tokens: auth::access::AccessTokens,
+    /// What signs the audit log's heads.
+    pub head_key: Arc<auth::head::HeadKey>,
+    /// How often what may be asked.
+    pub limits: crate::limits::Limits,
+    /// How long what lasts.
+    pub rules: Rules,
     /// This installation.
     pub node: model::NodeId,
     /// This run.
@@ -39,4 +53,23 @@ pub struct Api {
     pub started: Instant,
     /// The host names that are ours.
     pub places: Places,
+}
+
+/// How long what lasts.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// A log-in.
+    pub login: Duration,
+    /// A log-in without a request.
+    pub idle: Duration,
+    /// An access token.
+    pub access: Duration,
+    /// A session that asks for nothing else.
+    pub session: Duration,
+    /// A session, however often it is extended.
+    pub session_longest: Duration,
+    /// Whether consoles go on when their log-in ends.
+    pub outlive_login: bool,
+    /// Fewest characters of a new password.
+    pub password_least: usize,
 }

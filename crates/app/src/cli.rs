@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Admin(AdminCommand),
     /// Reads a packet file and reports every VNC session in it
     Inspect(Inspect),
+    /// Writes a session's protocol skeleton, without keys, texts and pixels, for a bug report
+    Trace(Trace),
     /// Checks ports, database, certificate, clock and targets, and says what to do
     Doctor,
     /// Checks the configuration
@@ -80,6 +82,9 @@ pub(crate) struct Quick {
     /// Opens a door for native viewers as well
     #[arg(long, value_name = "ADDR")]
     pub(crate) native: Option<SocketAddr>,
+    /// Writes the session's protocol skeleton here, for a bug report; see `gatehouse trace`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -146,6 +151,21 @@ pub(crate) struct Inspect {
     /// JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Trace {
+    /// pcap or pcapng, or a skeleton with --check; - reads standard input
+    pub(crate) file: PathBuf,
+    /// Which session, as `gatehouse inspect` counts them
+    #[arg(long, value_name = "N", conflicts_with = "check")]
+    pub(crate) session: Option<usize>,
+    /// File to write (default: standard output)
+    #[arg(short, long, value_name = "FILE", conflicts_with = "check")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replays a skeleton and says what it comes to
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Subcommand, Debug)]

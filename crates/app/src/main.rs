@@ -4,6 +4,7 @@ mod address;
 mod cli;
 mod config;
 mod demo;
+mod descriptors;
 mod doctor;
 mod house;
 mod inspect;
@@ -15,6 +16,7 @@ mod target;
 mod telemetry;
 mod ticket;
 mod tied;
+mod trace;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -43,6 +45,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Ticket(wish) => ticket::run(common, wish).await,
         Command::Admin(AdminCommand::Link) => ticket::admin_link(common).await,
         Command::Inspect(wish) => inspect::run(&wish),
+        Command::Trace(wish) => trace::run(&wish),
         Command::Doctor => doctor::run(common).await,
         Command::Config(ConfigCommand::Check) => check_config(common),
         Command::Openapi => {

@@ -17,11 +17,12 @@ use gateway::{Endpoint, SessionSpec};
 use model::session::Ingress;
 use model::target::Identity;
 use model::{BootId, Coded, NodeId, SessionId, TargetId};
+use rfb::handshake::VncResponse;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
-use store::{NewSession, Store, StoreError, TakeError, TakeTicket, TokenHash};
+use store::{NewSession, Store, StoreError, TakeError, TakeTicket, TokenHash, VncCandidate};
 use uuid::Uuid;
 
 /// Looks targets up in the store and opens their sealed secrets.
@@ -63,30 +64,29 @@ impl Endpoints for StoredEndpoints {
     }
 }
 
+/// Tickets that one VncAuth response is compared with: unseal and DES take a few microseconds each.
+const VNC_CANDIDATES: u64 = 512;
+
 /// Lets native viewers in by ticket.
 pub(crate) struct TicketDoor {
     pub(crate) store: Store,
-    pub(crate) guard: Arc<api::guard::Guard>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) guard: api::guard::Guard,
 }
 
 impl Doorkeeper for TicketDoor {
     fn admit(&self, source: SocketAddr) -> Result<(), Refusal> {
-        self.guard.attempt(source.ip()).map(drop).map_err(|_| Refusal::Throttled)
+        if self.guard.is_slowed(source.ip()) { Err(Refusal::Throttled) } else { Ok(()) }
     }
 
     fn judge(&self, source: SocketAddr, claim: NativeClaim) -> BoxFuture<'_, Result<SessionSpec, Refusal>> {
         async move {
-            let attempt = self.guard.attempt(source.ip()).map_err(|_| Refusal::Throttled)?;
-            let NativeClaim::Plain { password, .. } = claim else {
-                attempt.failed();
-                return Err(Refusal::WrongCredentials);
-            };
-            let Ok(token) = Token::parse(password.expose().trim()) else {
+            let attempt = self.guard.attempt(source.ip()).await.map_err(|_| Refusal::Throttled)?;
+            let Some(token_hash) = self.claimed(claim).await? else {
                 attempt.failed();
                 return Err(Refusal::WrongCredentials);
             };
             let session = SessionId(Uuid::now_v7());
-            let token_hash = TokenHash(*token.hash().as_bytes());
             let wish = TakeTicket { token_hash, session, taken_by: source, resume_hash: None };
             match self.store.tickets().take(wish, Utc::now()).await {
                 Ok(taken) => {
@@ -120,6 +120,37 @@ impl Doorkeeper for TicketDoor {
     }
 }
 
+impl TicketDoor {
+    /// The ticket that a viewer claims to have.
+    async fn claimed(&self, claim: NativeClaim) -> Result<Option<TokenHash>, Refusal> {
+        match claim {
+            NativeClaim::Plain { password, .. } => {
+                let token = Token::parse(password.expose().trim()).ok();
+                Ok(token.map(|token| TokenHash(*token.hash().as_bytes())))
+            }
+            NativeClaim::VncAuth(response) => self.challenged(&response).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// The ticket whose one-time password a response was made with. Every candidate is compared, so that the
+    /// time tells nothing about which one fits.
+    async fn challenged(&self, response: &VncResponse) -> Result<Option<TokenHash>, Refusal> {
+        let candidates = self.store.tickets().vnc_candidates(VNC_CANDIDATES, Utc::now()).await;
+        let candidates = candidates.map_err(|error| {
+            tracing::error!(%error, "Tickets could not be compared with a response");
+            Refusal::Unavailable
+        })?;
+        let fits = |candidate: &VncCandidate| {
+            let sealed = &candidate.sealed_vnc_password;
+            let password = api::open_vnc_password(&self.sealer, candidate.id, sealed);
+            password.is_some_and(|password| response.matches(&password))
+        };
+        let fitting: Vec<_> = candidates.iter().filter(|candidate| fits(candidate)).collect();
+        Ok(fitting.first().map(|found| found.token_hash))
+    }
+}
+
 /// Writes sessions into the store, then tells the live pages.
 pub(crate) struct StoredJournal {
     pub(crate) store: Store,
@@ -134,8 +165,8 @@ impl Journal for StoredJournal {
         let start = start.clone();
         async move {
             let at = DateTime::<Utc>::from(start.at);
-            // A session that came back has its row already.
-            let came_back = start.resumed || self.attachments.of(start.spec.session) > 0;
+            // A session that an earlier run of the program had has its row already.
+            let came_back = self.attachments.of(start.spec.session) > 0;
             if !came_back {
                 self.store.sessions().start(self.row(&start, at)).await.map_err(|e| not_written(&e))?;
             }
@@ -196,6 +227,7 @@ impl Journal for StoredJournal {
                 reason: end.reason,
                 code: end.detail.map(str::to_owned),
                 blocked: false,
+                ended_by: None,
                 counters: end.counters,
                 ended_at: at,
             };
@@ -229,12 +261,14 @@ impl StoredJournal {
             target: start.spec.target,
             target_name: start.target_name.clone(),
             subject: start.spec.subject.clone(),
+            owner: None,
             protocol: "vnc",
             ingress: start.spec.ingress,
             viewer: start.spec.viewer,
-            server: None,
+            server: start.server,
             auth_method: rfb::SecurityType(start.security_type.into()).name().map(str::to_owned),
             user_agent: start.spec.user_agent.clone(),
+            port_mapping: None,
             policy: start.spec.policy.clone(),
             token_hash: None,
             expires_at: longest.map(|longest| DateTime::<Utc>::from(SystemTime::from(started_at) + longest)),

@@ -4,12 +4,15 @@ use crate::cli::Quick;
 use crate::config::Config;
 use crate::house::{House, fresh_target};
 use crate::serve::{Open, Signals};
+use crate::trace::{self, TraceFiles};
 use crate::{password, telemetry, ticket};
 use anyhow::{Context, Result};
 use chrono::{TimeDelta, Utc};
+use gateway::port::Taps;
 use model::Policy;
 use model::target::{Address, Identity, Security};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use store::NewTarget;
 
@@ -18,6 +21,9 @@ const LIFE: TimeDelta = TimeDelta::hours(24);
 
 pub(crate) async fn run(wish: Quick) -> Result<()> {
     let url = model::vnc_url::parse(&wish.url)?;
+    if let Some(file) = &wish.trace {
+        trace::may_create(file)?;
+    }
     let secret = match (&wish.password_file, url.password) {
         (Some(file), _) => Some(password::from_file(file)?),
         (None, Some(secret)) => {
@@ -51,11 +57,15 @@ pub(crate) async fn run(wish: Quick) -> Result<()> {
         },
         username: url.username,
         sealed_secret: secret.map(|secret| api::seal_password(&house.sealer, id, &secret)),
+        tags: Vec::new(),
+        description: String::new(),
+        thumbnails: false,
     };
     house.store.targets().add(new, Utc::now()).await?;
-    let open = Open::doors(&house).await?;
+    let taps = wish.trace.map(|file| Arc::new(TraceFiles::new(file)) as Arc<dyn Taps>);
+    let open = Open::doors(&house, taps).await?;
     let policy = Policy { view_only: wish.view_only, ..Policy::default() };
-    let token = ticket::issue(&house, id, policy, LIFE).await?;
+    let token = ticket::issue(&house, id, policy, LIFE).await?.token;
     println!("{}{}", open.web, api::console_path(&token));
     if let Some(native) = open.native {
         println!("native viewers: {native}, the last part of the link as password");

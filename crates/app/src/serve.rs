@@ -5,11 +5,11 @@ use crate::config::{self, Config, TlsMode};
 use crate::demo::Desktop;
 use crate::house::{House, fresh_target};
 use crate::ports::{StoredEndpoints, StoredJournal, TicketDoor};
-use crate::{address, telemetry, ticket};
+use crate::{address, descriptors, telemetry, ticket};
 use anyhow::{Context, Result};
 use api::Api;
 use api::attachments::Attachments;
-use api::guard::Guard;
+use api::guard::{Guard, LocalBrake};
 use api::live::Hub;
 use auth::throttle::{Limits, Throttle};
 use chrono::Utc;
@@ -18,6 +18,7 @@ use gateway::forwarded::TrustedProxies;
 use gateway::listener::{Accepted, Listener, ListenerOptions};
 use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
+use gateway::port::Taps;
 use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
@@ -34,8 +35,10 @@ use uuid::Uuid;
 
 /// Changed certificate files are noticed within this time; SIGHUP is quicker.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
-/// Expired links and tickets are forgotten at this pace, a day after they mean nothing.
+/// Expired links and tickets are forgotten at this pace; links a day after they mean nothing.
 const PURGE: Duration = Duration::from_secs(3600);
+/// A taken ticket is what a lost viewer comes back with, and sessions may last for weeks.
+const TICKETS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
 
 /// Runs the gateway until it is told to stop.
 pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
@@ -47,7 +50,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     let house = House::with(config).await?;
     let _alone = house.serve_alone()?;
     let desktop = if wish.demo { furnish(&house).await? } else { None };
-    let open = Open::doors(&house).await?;
+    let open = Open::doors(&house, None).await?;
     let link = ticket::new_admin_link(&house, &open.web).await?;
     announce(&house, &open, &link, wish.demo);
     signals.stop(&open).await;
@@ -61,6 +64,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
 /// The program with its doors open.
 pub(crate) struct Open {
     pub(crate) web: String,
+    local: SocketAddr,
     pub(crate) native: Option<SocketAddr>,
     ra2_identity: Option<String>,
     certificates: Arc<Certificates>,
@@ -70,7 +74,8 @@ pub(crate) struct Open {
 
 impl Open {
     /// Binds the listeners and begins to serve.
-    pub(crate) async fn doors(house: &House) -> Result<Open> {
+    pub(crate) async fn doors(house: &House, taps: Option<Arc<dyn Taps>>) -> Result<Open> {
+        descriptors::raise();
         let started = Instant::now();
         let boot = BootId(Uuid::now_v7());
         let lost = house.store.node().start(house.node, boot, Utc::now()).await?;
@@ -89,10 +94,14 @@ impl Open {
                 .context("web.trusted_proxies")?,
         );
         let web = listen_web(house, &certificates, &trusted_proxies)?;
-        let guard = Arc::new(Guard::new(Throttle::new(Limits::TOKENS)));
+        let guard = Guard::new(Arc::new(LocalBrake::new(Throttle::new(Limits::TOKENS))));
         let hub = Arc::new(Hub::new(boot.0.simple().to_string()));
         let attachments = Arc::new(Attachments::default());
-        let door = Arc::new(TicketDoor { store: house.store.clone(), guard: Arc::clone(&guard) });
+        let door = Arc::new(TicketDoor {
+            store: house.store.clone(),
+            sealer: Arc::clone(&house.sealer),
+            guard: guard.clone(),
+        });
         let journal = StoredJournal {
             store: house.store.clone(),
             hub: Arc::clone(&hub),
@@ -107,7 +116,7 @@ impl Open {
             }),
             doorkeeper: door.clone(),
             journal: Arc::new(journal),
-            taps: None,
+            taps,
         };
         let dial = dial_context()?;
         let compute = Arc::clone(&dial.compute);
@@ -115,11 +124,16 @@ impl Open {
         let stop = CancellationToken::new();
         let ra2_key = ra2_key(house)?;
         let ra2_identity = ra2_key.as_ref().map(|key| key.public().identity().display);
-        let native = open_native(house, &gateway, door, compute, &certificates, ra2_key, &stop)?;
-        let local = web.local_addr();
+        let native = listen_native(house, &trusted_proxies)?;
+        let ingress = Native::new(door, native_options(house, &certificates, ra2_key)?, compute);
+        let (local, native_local) = (web.local_addr(), native.as_ref().map(Listener::local_addr));
+        if let Some(listener) = native {
+            serve_native(listener, ingress, Arc::clone(&gateway), &stop);
+        }
         let api = Api {
             store: house.store.clone(),
             gateway: Arc::clone(&gateway),
+            sessions: gateway.sessions(),
             hub,
             attachments,
             sealer: Arc::clone(&house.sealer),
@@ -127,6 +141,7 @@ impl Open {
             trusted_proxies,
             metrics: recorder()?,
             metrics_token: metrics_token(&house.config)?,
+            vnc_auth: house.config.native.enabled && house.config.native.vnc_auth,
             ticket_lifetime: Duration::from_secs(u64::from(house.config.sessions.expires_minutes) * 60),
             node: house.node,
             boot,
@@ -143,7 +158,7 @@ impl Open {
             Some(_) => address::external(&house.config),
             None => address::of_listener(local, house.config.web_is_tls()),
         };
-        Ok(Open { web, native, ra2_identity, certificates, gateway, stop })
+        Ok(Open { web, local, native: native_local, ra2_identity, certificates, gateway, stop })
     }
 
     /// Tells viewers, waits for them, closes.
@@ -218,37 +233,45 @@ fn serve_web(listener: Listener, api: Arc<Api>, tls: bool, stop: &CancellationTo
 /// The key that RA2 viewers know this gateway by; made once.
 fn ra2_key(house: &House) -> Result<Option<Arc<Ra2Key>>> {
     let native = &house.config.native;
-    let wanted = native.enabled && native.ra2;
+    let wanted = native.enabled && (native.ra2 || native.ra2ne);
     Ok(wanted.then(|| gateway::native::open_ra2_key(&house.data.join("ra2.key"))).transpose()?)
 }
 
-fn open_native(
-    house: &House,
-    gateway: &Arc<Gateway>,
-    door: Arc<TicketDoor>,
-    compute: Arc<tokio::sync::Semaphore>,
-    certificates: &Arc<Certificates>,
-    ra2_key: Option<Arc<Ra2Key>>,
-    stop: &CancellationToken,
-) -> Result<Option<SocketAddr>> {
+fn listen_native(house: &House, proxies: &TrustedProxies) -> Result<Option<Listener>> {
     let native = &house.config.native;
     if !native.enabled {
         return Ok(None);
     }
-    let listener = Listener::bind(ListenerOptions::new(native.listen)).with_context(|| {
+    let mut options = ListenerOptions::new(native.listen);
+    if native.proxy_protocol {
+        options.proxies = Some(proxies.clone());
+    }
+    let listener = Listener::bind(options).with_context(|| {
         format!("cannot listen on {} for native viewers: choose another with --native, or set native.enabled = false", native.listen)
     })?;
-    let address = listener.local_addr();
-    let tls = gateway::tls::server::native(certificates)?;
-    let mut options = NativeOptions::new(tls, ra2_key);
+    Ok(Some(listener))
+}
+
+/// What native viewers may use: the strong types, and of the weak ones those that were switched on.
+fn native_options(
+    house: &House,
+    certificates: &Arc<Certificates>,
+    ra2_key: Option<Arc<Ra2Key>>,
+) -> Result<NativeOptions> {
+    let native = &house.config.native;
+    let mut options = NativeOptions::new(gateway::tls::server::native(certificates)?, ra2_key);
+    options.offered.ra2_256 = native.ra2;
+    options.offered.ra2ne_256 = native.ra2ne;
     options.offered.vencrypt_tls_plain = native.anonymous_tls;
-    let ingress = Native::new(door, options, compute);
-    let gateway = Arc::clone(gateway);
+    options.offered.vnc_auth = native.vnc_auth;
+    Ok(options)
+}
+
+fn serve_native(listener: Listener, ingress: Arc<Native>, gateway: Arc<Gateway>, stop: &CancellationToken) {
     tokio::spawn(
         listener
             .run(stop.clone(), move |accepted| Arc::clone(&ingress).serve(Arc::clone(&gateway), accepted)),
     );
-    Ok(Some(address))
 }
 
 /// Certificates that change, links that expire.
@@ -264,8 +287,11 @@ fn keep_house(house: &House, certificates: Arc<Certificates>, stop: &Cancellatio
                 _ = check.tick() => reload(&certificates),
                 _ = purge.tick() => {
                     let before = Utc::now() - chrono::TimeDelta::days(1);
-                    if let Err(error) = store.admin().purge(before).await {
+                    if let Err(error) = store.logins().purge(before).await {
                         tracing::warn!(%error, "Expired log-ins could not be forgotten");
+                    }
+                    if let Err(error) = store.tickets().purge(Utc::now() - TICKETS_KEPT).await {
+                        tracing::warn!(%error, "Expired tickets could not be forgotten");
                     }
                 }
             }
@@ -326,6 +352,9 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
                 security: Security::default(),
                 username: None,
                 sealed_secret: None,
+                tags: Vec::new(),
+                description: String::new(),
+                thumbnails: false,
             };
             targets.add(new, Utc::now()).await?;
         }
@@ -337,6 +366,9 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
 fn announce(house: &House, open: &Open, link: &str, demo: bool) {
     println!("Gatehouse is open.");
     println!("  address   {}", open.web);
+    if house.config.web.external_url.is_some() {
+        println!("  listens   {}  for the proxy in front", open.local);
+    }
     println!("  log in    {link}");
     println!("            (works once, within 30 minutes; `gatehouse admin link` makes another)");
     if let Some(native) = open.native {

@@ -6,7 +6,7 @@ use crate::house::House;
 use anyhow::{Context, Result};
 use auth::token::Token;
 use chrono::{TimeDelta, Utc};
-use model::{Policy, TicketId};
+use model::{Policy, Secret, TicketId};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -21,13 +21,17 @@ pub(crate) async fn run(common: &Common, wish: Ticket) -> Result<()> {
     let house = House::open(common).await?;
     let target = house.target(&wish.name).await?;
     let policy = Policy { view_only: wish.view_only, ..Policy::default() };
-    let token = issue(&house, target.id, policy, TimeDelta::minutes(i64::from(wish.minutes))).await?;
+    let Issued { token, vnc_password } =
+        issue(&house, target.id, policy, TimeDelta::minutes(i64::from(wish.minutes))).await?;
     let web = address::external(&house.config);
     println!("browser   {web}{}", api::console_path(&token));
     if house.config.native.enabled {
         println!("native    {}  (any name, the ticket as password)", house.config.native.listen);
     }
     println!("ticket    {}", token.expose());
+    if let Some(password) = vnc_password {
+        println!("VncAuth   {}  (the password where a viewer asks for eight characters)", password.expose());
+    }
     println!("good for one session, to be opened in {} minutes", wish.minutes);
     if let Some(file) = wish.vnc_file {
         write_vnc_file(&file, &house, &token)?;
@@ -36,26 +40,38 @@ pub(crate) async fn run(common: &Common, wish: Ticket) -> Result<()> {
     Ok(())
 }
 
+/// A ticket's secrets, for its holder.
+pub(crate) struct Issued {
+    pub(crate) token: Token,
+    /// Where VncAuth is switched on.
+    pub(crate) vnc_password: Option<Secret>,
+}
+
 /// Makes a ticket.
 pub(crate) async fn issue(
     house: &House,
     target: model::TargetId,
     policy: Policy,
     life: TimeDelta,
-) -> Result<Token> {
-    let token = Token::fresh();
+) -> Result<Issued> {
+    let (id, token) = (TicketId(Uuid::now_v7()), Token::fresh());
+    let native = &house.config.native;
+    let vnc_password = (native.enabled && native.vnc_auth).then(auth::vnc_password::fresh);
+    let seal = |password| api::seal_vnc_password(&house.sealer, id, password);
     let now = Utc::now();
     let ticket = NewTicket {
-        id: TicketId(Uuid::now_v7()),
+        id,
         token_hash: TokenHash(*token.hash().as_bytes()),
         target,
         policy,
         subject: "command line".to_owned(),
+        owner: None,
         created_at: now,
         expires_at: now + life,
+        sealed_vnc_password: vnc_password.as_ref().map(seal),
     };
     house.store.tickets().issue(ticket).await?;
-    Ok(token)
+    Ok(Issued { token, vnc_password })
 }
 
 /// Makes a one-time link for the administrator and prints it.
@@ -70,7 +86,7 @@ pub(crate) async fn admin_link(common: &Common) -> Result<()> {
 pub(crate) async fn new_admin_link(house: &House, web: &str) -> Result<String> {
     let token = Token::fresh();
     let now = Utc::now();
-    house.store.admin().issue_link(TokenHash(*token.hash().as_bytes()), now + LINK_LIFE, now).await?;
+    house.store.logins().issue_link(TokenHash(*token.hash().as_bytes()), now + LINK_LIFE, now).await?;
     Ok(format!("{web}/login#token={}", token.expose()))
 }
 

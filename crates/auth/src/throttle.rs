@@ -3,10 +3,11 @@
 //! Attempts that are being judged count too. Guessing programs open many connections at once, so whoever counts
 //! only failures has let a dozen guesses in before the first of them is seen to be wrong.
 //!
-//! A source is an IPv4 address or an IPv6 network of 64 bits, since whoever has one address of it has all. Memory is
-//! bounded: sources live in two generations, and when the younger is full the older is forgotten whole.
+//! A source is an IPv4 address or an IPv6 network of 64 bits, since whoever has one address of it has all. It may also
+//! be something else that attempts are counted by, see [`crate::brake`]. Memory is bounded.
 
-use std::collections::HashMap;
+use crate::generations::Generations;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
@@ -51,15 +52,17 @@ impl Default for Limits {
 }
 
 /// The brake. Pure: time comes in. Every admitted attempt must be reported as failed, succeeded or withdrawn.
-#[derive(Debug, Default)]
-pub struct Throttle {
+pub struct Throttle<K = Source> {
     limits: Limits,
-    young: HashMap<Source, Record>,
-    old: HashMap<Source, Record>,
+    records: Generations<K, Record>,
 }
 
+/// An IPv4 address, or the IPv6 network of 64 bits that an address is in. A mapped IPv4 address is the IPv4 address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
+pub struct Source(SourceKind);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum SourceKind {
     V4([u8; 4]),
     V6Network([u8; 8]),
 }
@@ -79,17 +82,29 @@ struct Record {
     last: Instant,
 }
 
-impl Throttle {
+impl<K> std::fmt::Debug for Throttle<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Throttle").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl<K: Eq + Hash> Default for Throttle<K> {
+    fn default() -> Self {
+        Throttle::new(Limits::default())
+    }
+}
+
+impl<K: Eq + Hash> Throttle<K> {
     /// A brake that has seen nothing yet.
-    pub fn new(limits: Limits) -> Throttle {
-        Throttle { limits, young: HashMap::new(), old: HashMap::new() }
+    pub fn new(limits: Limits) -> Self {
+        Throttle { limits, records: Generations::new(limits.sources) }
     }
 
     /// Begins an attempt.
     ///
     /// # Errors
     /// How long the source must wait before it tries again; the attempt must not be judged.
-    pub fn admit(&mut self, source: IpAddr, now: Instant) -> Result<(), Duration> {
+    pub fn admit(&mut self, source: impl Into<K>, now: Instant) -> Result<(), Duration> {
         let limits = self.limits;
         let record = self.record(source, now);
         let wait = record.open_from.saturating_duration_since(now);
@@ -106,7 +121,7 @@ impl Throttle {
     }
 
     /// An admitted attempt was wrong.
-    pub fn failed(&mut self, source: IpAddr, now: Instant) {
+    pub fn failed(&mut self, source: impl Into<K>, now: Instant) {
         let limits = self.limits;
         let record = self.record(source, now);
         record.under_way = record.under_way.saturating_sub(1);
@@ -119,7 +134,7 @@ impl Throttle {
     }
 
     /// An admitted attempt was right. Half of the failures stay: one valid ticket does not buy a fresh start.
-    pub fn succeeded(&mut self, source: IpAddr, now: Instant) {
+    pub fn succeeded(&mut self, source: impl Into<K>, now: Instant) {
         let record = self.record(source, now);
         record.under_way = record.under_way.saturating_sub(1);
         record.failures /= 2;
@@ -127,27 +142,20 @@ impl Throttle {
     }
 
     /// An admitted attempt came to nothing: the connection broke, or the database did not answer.
-    pub fn withdrawn(&mut self, source: IpAddr, now: Instant) {
+    pub fn withdrawn(&mut self, source: impl Into<K>, now: Instant) {
         let record = self.record(source, now);
         record.under_way = record.under_way.saturating_sub(1);
     }
 
     /// Sources remembered now.
     pub fn remembered(&self) -> usize {
-        self.young.len() + self.old.len()
+        self.records.len()
     }
 
-    fn record(&mut self, source: IpAddr, now: Instant) -> &mut Record {
-        let key = Source::of(source);
+    fn record(&mut self, source: impl Into<K>, now: Instant) -> &mut Record {
+        let limits = self.limits;
         let fresh = Record { failures: 0, under_way: 0, open_from: now, last: now };
-        let known = self.young.get(&key).copied().or_else(|| self.old.remove(&key));
-        let known = known.filter(|record| !record.is_stale(&self.limits, now)).unwrap_or(fresh);
-        if self.young.len() >= self.limits.sources.max(1) && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
-        }
-        let record = self.young.entry(key).or_insert(known);
-        *record = known;
-        record
+        self.records.touch(source.into(), fresh, |record| record.is_stale(&limits, now))
     }
 }
 
@@ -164,12 +172,12 @@ impl Record {
     }
 }
 
-impl Source {
-    fn of(address: IpAddr) -> Source {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Source::V4(address.octets()),
-            IpAddr::V6(address) => Source::V6Network(network(address)),
-        }
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Source {
+        Source(match address.to_canonical() {
+            IpAddr::V4(address) => SourceKind::V4(address.octets()),
+            IpAddr::V6(address) => SourceKind::V6Network(network(address)),
+        })
     }
 }
 
@@ -235,7 +243,7 @@ mod tests {
 
     #[test]
     fn an_office_may_open_many_consoles_at_once_until_somebody_guesses() {
-        let (mut throttle, office, now) = (Throttle::default(), ip("192.0.2.7"), Instant::now());
+        let (mut throttle, office, now) = (Throttle::<Source>::default(), ip("192.0.2.7"), Instant::now());
         for _ in 0..64 {
             throttle.admit(office, now).unwrap();
         }

@@ -14,12 +14,11 @@ pub use report::{
 
 use crate::decode::{Decoded, decode};
 use crate::flow::table::Bounds;
-use crate::flow::{Closed, Table};
+use crate::flow::{Closed, Table, Tracker};
 use crate::limits;
 use crate::source::{PcapFile, SourceError};
 use model::Coded;
 use std::io::Read;
-use track::SessionTracker;
 
 /// Why a file cannot be inspected at all. Damage further on does not prevent a report, see
 /// [`FileReport::error`].
@@ -33,6 +32,17 @@ impl Coded for InspectError {
     }
 }
 
+/// A session and its skeleton, see [`rfb::trace`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Skeleton {
+    /// What [`inspect`] says of it.
+    pub session: SessionReport,
+    /// None if its beginning was not captured, or if it is over [`limits::SKELETON`].
+    pub text: Option<String>,
+    /// Bytes that it has more than the server sent, because compressed lengths are made coarse.
+    pub padding: i64,
+}
+
 /// Reads a pcap or pcapng file to its end, and reports its RFB sessions in the order in which their
 /// connections began.
 pub fn inspect(reader: impl Read + Send) -> Result<Report, InspectError> {
@@ -41,17 +51,29 @@ pub fn inspect(reader: impl Read + Send) -> Result<Report, InspectError> {
 
 /// As [`inspect`], with other bounds on the flow table.
 pub fn inspect_within(reader: impl Read + Send, bounds: Bounds) -> Result<Report, InspectError> {
+    let (file, sessions) = read(reader, bounds, track::report::<false>)?;
+    Ok(Report { file, sessions })
+}
+
+/// As [`inspect`], with the skeleton of each session.
+pub fn trace(reader: impl Read + Send) -> Result<Vec<Skeleton>, InspectError> {
+    read(reader, Bounds::default(), track::trace).map(|(_, skeletons)| skeletons)
+}
+
+/// Reads a file to its end, and keeps what `keep` makes of its connections.
+fn read<T: Tracker, S>(
+    reader: impl Read + Send,
+    bounds: Bounds,
+    keep: fn(Closed<T>) -> Option<S>,
+) -> Result<(FileReport, Vec<S>), InspectError> {
     let mut file = PcapFile::open(reader)?;
-    let mut table: Table<SessionTracker> = Table::new(bounds);
+    let mut table: Table<T> = Table::new(bounds);
     let mut counts = FileReport::default();
     let mut sessions = Vec::new();
-    let mut keep = |closed: Closed<SessionTracker>| {
+    let mut keep = |closed: Closed<T>| {
         let number = closed.info.number;
-        if let Some(session) = track::report(closed) {
-            sessions.push((number, session));
-        }
+        sessions.extend(keep(closed).map(|session| (number, session)));
     };
-    let mut unreported = 0;
     let read = file.for_each(|packet| {
         counts.packets += 1;
         match decode(&packet) {
@@ -72,10 +94,8 @@ pub fn inspect_within(reader: impl Read + Send, bounds: Bounds) -> Result<Report
     counts.undecodable += file.strays();
     counts.error = read.err().map(|error| error.code());
     sessions.sort_by_key(|(number, _)| *number);
-    if sessions.len() > limits::SESSIONS {
-        unreported = u64::try_from(sessions.len() - limits::SESSIONS).unwrap_or(u64::MAX);
-        sessions.truncate(limits::SESSIONS);
-    }
-    counts.sessions_not_reported = unreported;
-    Ok(Report { file: counts, sessions: sessions.into_iter().map(|(_, session)| session).collect() })
+    let unreported = sessions.len().saturating_sub(limits::SESSIONS);
+    counts.sessions_not_reported = u64::try_from(unreported).unwrap_or(u64::MAX);
+    sessions.truncate(limits::SESSIONS);
+    Ok((counts, sessions.into_iter().map(|(_, session)| session).collect()))
 }

@@ -19,5 +19,5 @@ pub mod source;
 pub mod time;
 pub mod websocket;
 
-pub use inspect::{Report, SessionReport, inspect};
+pub use inspect::{Report, SessionReport, Skeleton, inspect, trace};
 pub use time::Time;

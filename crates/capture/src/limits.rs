@@ -38,6 +38,8 @@ pub const HTTP_HEAD: usize = 16 * 1024;
 
 /// Sessions in one report.
 pub const SESSIONS: usize = 100_000;
+/// Text of one session's skeleton; a day of work is shorter.
+pub const SKELETON: usize = 64 << 20;
 /// Lists of encodings kept for one session; a viewer that changes its quality sends one each time.
 pub const ENCODING_LISTS: usize = 32;
 /// Sizes of the screen kept for one session.

@@ -237,15 +237,10 @@ impl<'a> Attempt<'a> {
         Ok(Dialed { stream, leftover, init, result, identity: self.identity, first_use: self.first_use })
     }
 
-    /// Shows what is there; if that is not enough, waits for more.
     async fn take_bytes(&mut self, wire: &mut Wire<TargetStream>) -> Result<(), Failure> {
-        let consumed = self.machine.handle_bytes(wire.unconsumed())?;
-        if consumed > 0 {
-            wire.consume(consumed);
-            return Ok(());
-        }
-        match wire.receive().await {
+        match wire.show(|bytes| self.machine.handle_bytes(bytes)).await {
             Ok(()) => Ok(()),
+            Err(WireError::Handshake(error)) => Err(error.into()),
             Err(WireError::End) => Err(self.ended(wire.unconsumed()).into()),
             Err(WireError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(DialError::Misbehaved(rfb::Misbehavior::RecordForged).into())

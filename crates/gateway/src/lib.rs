@@ -15,6 +15,7 @@ pub mod port;
 pub mod proxy_protocol;
 pub mod record_stream;
 pub mod registry;
+pub mod sessions;
 pub mod socket;
 pub mod test_card;
 pub mod tls;
@@ -30,6 +31,7 @@ pub use limits::GatewayLimits;
 pub use port::{Endpoint, Ports, ResumeKeyHash, SessionSpec};
 pub use registry::{Registry, SessionSnapshot};
 pub use session::SessionEndSummary;
+pub use sessions::{Sessions, SessionsError};
 
 use buffer::Pool;
 use dial::{DialContext, DialError, Purpose};
@@ -45,7 +47,7 @@ pub struct Gateway {
     ports: Ports,
     limits: GatewayLimits,
     dial: DialContext,
-    registry: Registry,
+    registry: Arc<Registry>,
     pool: Arc<Pool>,
     closed: AtomicBool,
 }
@@ -83,7 +85,7 @@ impl TestReport {
 impl Gateway {
     /// Opens the data plane. Nothing listens yet.
     pub fn new(ports: Ports, limits: GatewayLimits, dial: DialContext) -> Arc<Gateway> {
-        let registry = Registry::new(limits.sessions);
+        let registry = Arc::new(Registry::new(limits.sessions));
         let pool = Pool::new(limits.pool_bytes);
         Arc::new(Gateway { ports, limits, dial, registry, pool, closed: AtomicBool::new(false) })
     }
@@ -115,9 +117,19 @@ impl Gateway {
         self.pool.lent()
     }
 
-    /// The sessions that run.
+    /// The sessions that run in this process.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// How many those are, sessions that await their viewer included.
+    pub fn running(&self) -> usize {
+        self.registry.count()
+    }
+
+    /// The same, for whoever must not know where sessions run.
+    pub fn sessions(&self) -> Arc<dyn Sessions> {
+        self.registry.clone()
     }
 
     /// The ports it was given.

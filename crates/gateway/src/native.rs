@@ -13,11 +13,11 @@ use crate::dial::{compute, seed};
 use crate::listener::Accepted;
 use crate::port::{Doorkeeper, NativeClaim, Refusal, SessionSpec};
 use crate::transport::Transport;
-use crate::wire::{Finished, Wire, WireError};
+use crate::wire::{Wire, WireError};
 use model::Coded;
 use rfb::handshake::{Claim, HandshakeError, Judgement, Step, TlsKind};
 use rfb::security::ra2::Ra2Key;
-use rfb::server::{ServerConfig, ServerHandshake, ServerResult, ServerTypes};
+use rfb::server::{ServerConfig, ServerHandshake, ServerTypes};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,17 +63,25 @@ impl std::fmt::Debug for Native {
     }
 }
 
-/// A viewer that was let in.
+/// A viewer that was judged and may have its session.
 #[derive(Debug)]
 pub struct Admitted {
-    /// The connection, behind ClientInit.
-    pub transport: Transport,
-    /// What the viewer sent early.
-    pub leftover: Vec<u8>,
+    /// The connection, up to its SecurityResult, which [`Gateway::attach_native`] sends.
+    pub waiting: Waiting,
     /// What the house decided.
     pub spec: SessionSpec,
-    /// How the handshake went.
-    pub result: ServerResult,
+}
+
+/// A native viewer's connection that waits for its SecurityResult.
+pub struct Waiting {
+    pub(crate) wire: Wire<Transport>,
+    pub(crate) machine: ServerHandshake,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiting")
+    }
 }
 
 /// Why a viewer was not let in. For logs and metrics: the viewer was told what it may know.
@@ -130,10 +138,9 @@ impl Native {
     pub async fn serve(self: Arc<Self>, gateway: Arc<Gateway>, accepted: Accepted) {
         let Accepted { transport, peer, slot, .. } = accepted;
         match self.admit(transport, peer).await {
-            Ok(admitted) => {
+            Ok(Admitted { waiting, spec }) => {
                 slot.established();
-                let Admitted { transport, leftover, spec, .. } = admitted;
-                gateway.attach_native(transport, leftover, spec).await;
+                gateway.attach_native(waiting, spec).await;
             }
             Err(error) => {
                 metrics::counter!("gatehouse_native_refused_total", "code" => error.code()).increment(1);
@@ -146,8 +153,11 @@ impl Native {
     /// The handshake and the house's judgement.
     pub async fn admit(&self, transport: Transport, peer: SocketAddr) -> Result<Admitted, NativeError> {
         self.doorkeeper.admit(peer).map_err(NativeError::Refused)?;
+        let mut offered = self.options.offered;
+        // INVARIANT: where others could read along, no session goes in clear behind credentials that were not.
+        offered.ra2ne_256 &= peer.ip().is_loopback();
         let config = ServerConfig {
-            offered: self.options.offered,
+            offered,
             ra2_key: self.options.ra2_key.clone(),
             ra2_password_only: self.options.ra2_password_only,
         };
@@ -176,24 +186,15 @@ impl Greeting<'_> {
         loop {
             let step = self.machine.poll_step().map_err(|error| self.failed(error))?;
             let protected = matches!(step, Step::StartTls(_) | Step::StartRecords(_));
-            if let Step::Done = step {
-                break;
-            }
             let turn = tokio::time::timeout_at(deadline, self.turn(step, wire));
             wire = turn.await.map_err(|_| NativeError::Timeout)??;
+            if let Some(spec) = self.spec.take() {
+                return Ok(Admitted { waiting: Waiting { wire, machine: self.machine }, spec });
+            }
             if protected {
                 deadline = tokio::time::Instant::now() + self.native.options.person;
             }
         }
-        let (finished, leftover) = wire.finish();
-        let transport = match finished {
-            Finished::Bare(transport) => transport,
-            Finished::Records(records) => Transport::Records(records),
-        };
-        let (Some(result), Some(spec)) = (self.machine.into_result(), self.spec) else {
-            return Err(NativeError::System);
-        };
-        Ok(Admitted { transport, leftover, spec, result })
     }
 
     /// Does what one step asks for.
@@ -214,10 +215,7 @@ impl Greeting<'_> {
                 let output = compute(&self.native.compute, job).await.ok_or(NativeError::System)?;
                 self.machine.handle_computed(output)?;
             }
-            Step::Judge(claim) => {
-                let judgement = self.judge(claim).await;
-                self.machine.handle_judgement(judgement)?;
-            }
+            Step::Judge(claim) => self.judge(claim).await?,
             Step::NeedSecret(_) | Step::NeedIdentity(_) | Step::Done => {
                 return Err(HandshakeError::Misuse.into());
             }
@@ -226,13 +224,9 @@ impl Greeting<'_> {
     }
 
     async fn take_bytes(&mut self, wire: &mut Wire<Transport>) -> Result<(), NativeError> {
-        let consumed = self.machine.handle_bytes(wire.unconsumed())?;
-        if consumed > 0 {
-            wire.consume(consumed);
-            return Ok(());
-        }
-        match wire.receive().await {
+        match wire.show(|bytes| self.machine.handle_bytes(bytes)).await {
             Ok(()) => Ok(()),
+            Err(WireError::Handshake(error)) => Err(error.into()),
             Err(WireError::End) => Err(self.machine.handle_end().into()),
             Err(WireError::Io(error)) => Err(error.into()),
         }
@@ -254,25 +248,31 @@ impl Greeting<'_> {
         }
     }
 
-    /// Asks the house. The viewer reads the refusal's sentence, which says no more than it may know.
-    async fn judge(&mut self, claim: Claim) -> Judgement {
-        let claim = match claim {
-            Claim::Plain { username, password } => NativeClaim::Plain { username, password },
-            Claim::VncAuth(response) => NativeClaim::VncAuth(response),
-            _ => return self.refuse(Refusal::WrongCredentials),
+    /// Asks the house. Who may come in waits for the target; who may not reads the refusal's sentence, which
+    /// says no more than it may know.
+    async fn judge(&mut self, claim: Claim) -> Result<(), NativeError> {
+        let refusal = match claim {
+            Claim::Plain { username, password } => self.ask(NativeClaim::Plain { username, password }).await,
+            Claim::VncAuth(response) => self.ask(NativeClaim::VncAuth(response)).await,
+            _ => Some(Refusal::WrongCredentials),
         };
-        match self.native.doorkeeper.judge(self.peer, claim).await {
-            Ok(spec) => {
-                self.spec = Some(spec);
-                Judgement::Accept
+        self.refused = refusal;
+        match refusal {
+            None => Ok(()),
+            Some(refusal) => {
+                Ok(self.machine.handle_judgement(Judgement::Refuse { reason: refusal.to_string() })?)
             }
-            Err(refusal) => self.refuse(refusal),
         }
     }
 
-    fn refuse(&mut self, refusal: Refusal) -> Judgement {
-        self.refused = Some(refusal);
-        Judgement::Refuse { reason: refusal.to_string() }
+    async fn ask(&mut self, claim: NativeClaim) -> Option<Refusal> {
+        match self.native.doorkeeper.judge(self.peer, claim).await {
+            Ok(spec) => {
+                self.spec = Some(spec);
+                None
+            }
+            Err(refusal) => Some(refusal),
+        }
     }
 
     /// A handshake that failed because the house refused says so.

@@ -6,7 +6,7 @@
 
 use futures_util::future::BoxFuture;
 use model::session::{Counters, EndReason, Ingress};
-use model::target::{Address, Credentials, Security, Strength};
+use model::target::{Address, Credentials, Identity, Security, Strength};
 use model::{Coded, Event, Policy, SessionId, TargetId};
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
@@ -65,6 +65,15 @@ pub struct Seen {
     pub identity: Option<String>,
     /// Whether this identity may become the entry's pin (first use, where the entry allows it).
     pub may_pin: bool,
+}
+
+impl Seen {
+    /// Whether there is anything in it that the entry does not know yet: mostly there is not, and then nothing
+    /// has to be written.
+    pub fn is_news_to(&self, security: &Security) -> bool {
+        let pins = self.may_pin && self.identity.is_some() && security.identity == Identity::FirstUse;
+        pins || security.seen < Some(self.strength)
+    }
 }
 
 /// Why a target cannot be looked up.
@@ -233,6 +242,8 @@ pub struct SessionStart {
     pub spec: SessionSpec,
     /// The target's name at this moment.
     pub target_name: String,
+    /// The address that was dialed, where the target is on the network.
+    pub server: Option<SocketAddr>,
     /// The target's version line, e.g. `RFB 003.008`.
     pub target_version: String,
     /// The number of the security type towards the target.
@@ -245,8 +256,6 @@ pub struct SessionStart {
     pub height: u16,
     /// The desktop's name as the target sent it, readable part only.
     pub desktop_name: String,
-    /// Whether this continues a session whose viewer was lost.
-    pub resumed: bool,
     /// When.
     pub at: SystemTime,
 }
@@ -318,6 +327,12 @@ pub trait Taps: Send + Sync {
 pub trait Tap: Send {
     /// Called in wire order, for each direction.
     fn event(&mut self, event: Event<'_>);
+    /// Whether it wants the session's skeleton, see [`rfb::trace`]; asked once.
+    fn wants_skeleton(&self) -> bool {
+        false
+    }
+    /// More lines of the skeleton.
+    fn skeleton(&mut self, _lines: &str) {}
 }
 
 #[cfg(test)]

@@ -58,6 +58,13 @@ pub struct SessionSnapshot {
     pub round_trip: Option<Duration>,
 }
 
+impl SessionSnapshot {
+    /// Whether a viewer is there, rather than only the hope for one that was lost.
+    pub fn has_viewer(&self) -> bool {
+        self.stage != Stage::AwaitingResume
+    }
+}
+
 /// How far a session is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Stage {

@@ -84,9 +84,14 @@ impl End {
 
     /// The close frame's code and reason: one stable code, which the page turns into a sentence.
     pub(crate) fn close_frame(&self) -> Vec<u8> {
+        self.close_frame_saying(self.code())
+    }
+
+    /// The same with more than the code in its reason.
+    pub(crate) fn close_frame_saying(&self, reason: &str) -> Vec<u8> {
         let mut frame = Vec::new();
         let code = self.close_code.unwrap_or_else(|| self.reason.close_code());
-        codec::put_close(&mut frame, code, self.code());
+        codec::put_close(&mut frame, code, reason);
         frame
     }
 }
@@ -223,6 +228,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
             timer: Timer::new(now + limits.heartbeat),
             policy_changed: false,
         };
+        relay.watch.prepare(&mut relay.observer);
         relay.apply_limits(now);
         relay
     }
@@ -364,6 +370,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
 
     fn judge_up(&mut self, now: Instant) -> Result<(), End> {
         let fault = self.up.judge(&mut self.observer, Origin::Viewer, false, &mut self.watch);
+        self.watch.trace(&mut self.observer, Origin::Viewer);
         if std::mem::take(&mut self.watch.input) {
             self.active = now;
         }
@@ -411,6 +418,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
 
     fn judge_down(&mut self, framed: bool) -> Result<(), End> {
         let fault = self.down.judge(&mut self.observer, Origin::Target, framed, &mut self.watch);
+        self.watch.trace(&mut self.observer, Origin::Target);
         fault.map_or(Ok(()), |fault| Err(End::fault(Origin::Target, fault)))
     }
 
@@ -448,6 +456,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Relay<T> {
         let deadline = Instant::now() + flush;
         let flush = timeout_at(deadline, poll_fn(|cx| self.poll_farewell(cx, &end)));
         let flushed = flush.await == Ok(true);
+        self.watch.end(&mut self.observer);
         let last = if self.ws.is_some() { end.close_frame() } else { Vec::new() };
         // At the same time: nothing that a slow viewer does may keep the target.
         let goodbye = async {
@@ -521,7 +530,8 @@ impl Parting {
     }
 }
 
-fn viewer_closed(code: Option<u16>) -> End {
+/// What a viewer's close frame means.
+pub(crate) fn viewer_closed(code: Option<u16>) -> End {
     // 1001 is a page that reloads or a laptop that goes to sleep: it may want to come back.
     End { resumable: code == Some(1001), close_code: Some(1000), ..End::new(EndReason::ViewerLeft) }
 }

@@ -1,17 +1,23 @@
 //! A session from its spec to its last byte: seat, target, greeting, journal, relay, farewell.
 //!
 //! The target is dialed while the viewer is greeted. The viewer's password is never the target's: a
-//! browser is known already and is offered type None, a native viewer was judged before it came here.
-//! When the target refuses, the viewer is told so by RFB itself and by the WebSocket's close code.
+//! browser is known already and is offered type None, a native viewer was judged before it came here and
+//! waits for its SecurityResult. When the target refuses, the viewer is told so by RFB itself and by the
+//! WebSocket's close code.
 
+mod entrance;
+mod farewell;
 mod greeting;
 
 use crate::Gateway;
 use crate::dial::{self, Dialed, Purpose, TargetStream};
+use crate::native::Waiting;
 use crate::port::{Changed, Endpoint, Seen, SessionChange, SessionEnd, SessionSpec, SessionStart};
 use crate::registry::{Entry, Resumption, Seat, SeatError, Stage};
 use crate::relay::{End, Notices, Relay, ViewerSide};
 use crate::transport::Transport;
+use entrance::Entrance;
+use farewell::Farewell;
 use futures_util::future::BoxFuture;
 use greeting::Greeting;
 use model::session::{Counters, EndReason};
@@ -21,7 +27,6 @@ use rfb::server::server_init_bytes;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::io::AsyncWriteExt;
 
 /// A connection that was promised a session gets so long to have it from an earlier connection.
 const HANDOVER: Duration = Duration::from_secs(2);
@@ -46,11 +51,7 @@ pub struct SessionEndSummary {
 /// A viewer at the door.
 enum Guest {
     WebSocket(Box<Greeting>),
-    /// Has its SecurityResult and sent its ClientInit; waits for ServerInit.
-    Native {
-        io: Box<Transport>,
-        leftover: Vec<u8>,
-    },
+    Native(Box<Entrance>),
 }
 
 impl Gateway {
@@ -66,23 +67,18 @@ impl Gateway {
         self.attach(guest, spec).await
     }
 
-    /// Gives a native viewer its session, behind its ClientInit; returns when the connection is over.
-    /// `leftover` is what came behind ClientInit already. Other viewers of the target always stay:
-    /// a person's console must not throw out another's, so an exclusive wish is not passed on.
-    pub async fn attach_native(
-        self: &Arc<Self>,
-        io: Transport,
-        leftover: Vec<u8>,
-        spec: SessionSpec,
-    ) -> SessionEndSummary {
-        self.attach(Guest::Native { io: Box::new(io), leftover }, spec).await
+    /// Gives a native viewer its SecurityResult and its session; returns when the connection is over.
+    /// Other viewers of the target always stay: a person's console must not throw out another's, so an
+    /// exclusive wish is not passed on.
+    pub async fn attach_native(self: &Arc<Self>, waiting: Waiting, spec: SessionSpec) -> SessionEndSummary {
+        self.attach(Guest::Native(Box::new(Entrance::new(waiting))), spec).await
     }
 
     async fn attach(self: &Arc<Self>, mut guest: Guest, spec: SessionSpec) -> SessionEndSummary {
         let seated = match self.take_seat(&spec).await {
             Ok(seated) => seated,
             Err(end) => {
-                Box::pin(guest.turn_away(end, self.limits.linger)).await;
+                Box::pin(guest.turn_away(&end.into(), self.limits.linger)).await;
                 return nothing_moved(&spec, end);
             }
         };
@@ -132,14 +128,15 @@ impl Gateway {
     ) -> Result<Relay<TargetStream>, End> {
         let met = tokio::select! {
             biased;
-            reason = seated.entry.ended() => Err(End::new(reason)),
+            reason = seated.entry.ended() => Err(End::new(reason).into()),
             met = self.meet(&mut guest, seated, spec) => met,
         };
         match met {
             Ok((dialed, start)) => Ok(self.relay(guest, dialed, &start, seated)),
-            Err(end) => {
+            Err(farewell) => {
+                let end = farewell.end;
                 tracing::info!(session = %spec.session, code = end.code(), "A session could not be opened");
-                let farewell = guest.turn_away(end, self.limits.linger);
+                let farewell = guest.turn_away(&farewell, self.limits.linger);
                 if !seated.retries(&end, spec) {
                     tokio::join!(farewell, self.finish(seated, spec, end));
                     return Err(end);
@@ -158,38 +155,45 @@ impl Gateway {
         guest: &mut Guest,
         seated: &Seated,
         spec: &SessionSpec,
-    ) -> Result<(Dialed, SessionStart), End> {
+    ) -> Result<(Dialed, SessionStart), Farewell> {
         let reach = Box::pin(self.reach(spec, &seated.entry));
         let reached = match guest {
             Guest::WebSocket(greeting) => greeting.greet_while(reach, self.limits.handshake).await?,
-            Guest::Native { .. } => reach.await,
+            Guest::Native(entrance) => entrance.wait_for(reach).await?,
         };
-        let (endpoint, dialed) = reached.map_err(|code| End::with(EndReason::TargetRefused, code))?;
-        let start = session_start(spec, &endpoint, &dialed, seated);
+        let (endpoint, dialed) = reached?;
+        let start = session_start(spec, &endpoint, &dialed);
         self.write_start(seated, &start).await?;
         guest.welcome(&dialed.init, self.limits.handshake).await?;
         Ok((dialed, start))
     }
 
-    /// Looks the target up, connects and logs in. `Err` is the stable code of why not.
-    async fn reach(&self, spec: &SessionSpec, entry: &Entry) -> Result<(Endpoint, Dialed), &'static str> {
+    /// Looks the target up, connects and logs in.
+    async fn reach(&self, spec: &SessionSpec, entry: &Entry) -> Result<(Endpoint, Dialed), Farewell> {
         let dialing = async {
-            let endpoint = self.ports.endpoints.resolve(spec.target).await.map_err(|e| e.code())?;
+            let endpoint = self.ports.endpoints.resolve(spec.target).await;
+            let endpoint = endpoint.map_err(|error| Farewell::refused(error.code()))?;
             entry.set_target_name(&endpoint.name);
             let dialed = dial::dial(&endpoint, &self.dial, Purpose::Console).await.map_err(|error| {
                 tracing::warn!(session = %spec.session, target = %spec.target, code = error.code(), %error,
                     "A target could not be used");
-                error.code()
+                Farewell { mismatch: error.mismatch(), ..Farewell::refused(error.code()) }
             })?;
-            self.ports.endpoints.remember(endpoint.id, seen(&dialed)).await;
+            let seen = seen(&dialed);
+            if seen.is_news_to(&endpoint.security) {
+                self.ports.endpoints.remember(endpoint.id, seen).await;
+            }
             Ok((endpoint, dialed))
         };
-        tokio::time::timeout(self.limits.dial, dialing).await.unwrap_or(Err("target.timeout"))
+        tokio::time::timeout(self.limits.dial, dialing)
+            .await
+            .unwrap_or(Err(Farewell::refused("target.timeout")))
     }
 
-    /// Recorded before it is announced: without the journal there is no session.
+    /// Recorded before it is announced: without the journal there is no session. One that the journal knows
+    /// came back.
     async fn write_start(&self, seated: &Seated, start: &SessionStart) -> Result<(), End> {
-        if start.resumed && seated.entry.is_journaled() {
+        if seated.entry.is_journaled() {
             let viewer = start.spec.viewer;
             self.ports.journal.changed(&seated.change(Changed::Resumed { viewer })).await;
             return Ok(());
@@ -356,11 +360,10 @@ impl Drop for Seated {
 
 impl Guest {
     /// Says no: by RFB as far as the viewer is, then by the WebSocket.
-    async fn turn_away(&mut self, end: End, linger: Duration) {
+    async fn turn_away(&mut self, farewell: &Farewell, linger: Duration) {
         match self {
-            Guest::WebSocket(greeting) => greeting.turn_away(end, linger).await,
-            // RFB has no word for it behind SecurityResult.
-            Guest::Native { io, .. } => _ = tokio::time::timeout(linger, io.shutdown()).await,
+            Guest::WebSocket(greeting) => greeting.turn_away(farewell, linger).await,
+            Guest::Native(entrance) => entrance.turn_away(farewell, linger).await,
         }
     }
 
@@ -369,23 +372,14 @@ impl Guest {
         let bytes = server_init_bytes(init);
         match self {
             Guest::WebSocket(greeting) => greeting.welcome(&bytes, limit).await,
-            Guest::Native { io, .. } => {
-                let write = async {
-                    io.write_all(&bytes).await?;
-                    io.flush().await
-                };
-                match tokio::time::timeout(limit, write).await {
-                    Ok(Ok(())) => Ok(()),
-                    _ => Err(End::new(EndReason::ViewerLost)),
-                }
-            }
+            Guest::Native(entrance) => entrance.welcome(bytes, limit).await,
         }
     }
 
     fn into_viewer(self) -> ViewerSide {
         match self {
             Guest::WebSocket(greeting) => greeting.into_viewer(),
-            Guest::Native { io, leftover } => ViewerSide { io: *io, ws: None, early: leftover },
+            Guest::Native(entrance) => entrance.into_viewer(),
         }
     }
 }
@@ -404,18 +398,18 @@ pub(crate) fn seen(dialed: &Dialed) -> Seen {
     Seen { strength: dialed.result.strength, identity: dialed.identity.clone(), may_pin: dialed.first_use }
 }
 
-fn session_start(spec: &SessionSpec, endpoint: &Endpoint, dialed: &Dialed, seated: &Seated) -> SessionStart {
+fn session_start(spec: &SessionSpec, endpoint: &Endpoint, dialed: &Dialed) -> SessionStart {
     let version = dialed.result.version_line;
     SessionStart {
         spec: spec.clone(),
         target_name: endpoint.name.clone(),
+        server: dialed.stream.socket().peer(),
         target_version: format!("RFB {:03}.{:03}", version.major, version.minor),
         security_type: u8::try_from(dialed.result.security_type.0).unwrap_or(0),
         strength: dialed.result.strength,
         width: dialed.init.width,
         height: dialed.init.height,
         desktop_name: readable(&dialed.init.name),
-        resumed: seated.generation > 0,
         at: SystemTime::now(),
     }
 }

@@ -108,17 +108,12 @@ async fn greet(pipe: DuplexStream) -> Result<Option<(DuplexStream, Vec<u8>)>, Ca
     loop {
         match machine.poll_step()? {
             Step::Send(bytes) => wire.send(bytes).await?,
-            Step::NeedBytes => {
-                let consumed = machine.handle_bytes(wire.unconsumed())?;
-                wire.consume(consumed);
-                if consumed == 0 {
-                    match wire.receive().await {
-                        Ok(()) => {}
-                        Err(WireError::End) => return Ok(None),
-                        Err(WireError::Io(error)) => return Err(error.into()),
-                    }
-                }
-            }
+            Step::NeedBytes => match wire.show(|bytes| machine.handle_bytes(bytes)).await {
+                Ok(()) => {}
+                Err(WireError::End) => return Ok(None),
+                Err(WireError::Io(error)) => return Err(error.into()),
+                Err(WireError::Handshake(error)) => return Err(error.into()),
+            },
             Step::Judge(_) => machine.handle_judgement(Judgement::Accept)?,
             Step::Done => break,
             _ => return Err(HandshakeError::Misuse.into()),

@@ -5,7 +5,7 @@
 //! in front of a TLS handshake would be taken for protected ones.
 
 use crate::record_stream::{RecordStream, Records};
-use rfb::handshake::MAX_HELD;
+use rfb::handshake::{HandshakeError, MAX_HELD};
 use rfb::records::{Opener, RecordKeys};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -29,6 +29,8 @@ pub(crate) enum WireError {
     End,
     /// The connection broke, or what came is not what may come.
     Io(io::Error),
+    /// The handshake does not go on with what came.
+    Handshake(HandshakeError),
 }
 
 impl From<io::Error> for WireError {
@@ -40,6 +42,11 @@ impl From<io::Error> for WireError {
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) fn new(stream: S) -> Self {
         Wire { stream, records: None, plain: Vec::new() }
+    }
+
+    /// The stream below, to close it.
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     /// Everything that was received and not consumed yet.
@@ -64,6 +71,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         bytes.zeroize();
         outcome?;
         self.stream.flush().await
+    }
+
+    /// Shows a handshake everything that it has not consumed yet; if it takes nothing of that, waits for more.
+    pub(crate) async fn show(
+        &mut self,
+        handle_bytes: impl FnOnce(&[u8]) -> Result<usize, HandshakeError>,
+    ) -> Result<(), WireError> {
+        let consumed = handle_bytes(&self.plain).map_err(WireError::Handshake)?;
+        self.consume(consumed);
+        if consumed == 0 { self.receive().await } else { Ok(()) }
     }
 
     /// Waits until there is at least one more byte to show.

@@ -24,6 +24,7 @@ macro_rules! id {
         }
     };
 }
+pub(crate) use id;
 
 id!(
     /// One console session, from the taken ticket to its end; reconnects keep it.

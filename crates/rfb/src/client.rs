@@ -3,7 +3,8 @@
 //! Speaks versions 3.3, 3.7 and 3.8 and their odd relatives, takes the strongest type that the
 //! target's entry allows, and ends with the target's ServerInit.
 
-use crate::handshake::{HandshakeError, JobOutput, MAX_HELD, RefusalKind, Step, sanitize};
+use crate::handshake::drive::{Asked, Desk, Driven};
+use crate::handshake::{HandshakeError, JobOutput, RefusalKind, Step, sanitize};
 use crate::security::choice::Terms;
 use crate::security::random::Random;
 use crate::security::{
@@ -74,10 +75,7 @@ pub struct ClientHandshake {
     random: Random,
     state: State,
     out: Vec<u8>,
-    /// Polled from the exchange, not yet by the shell.
-    pending: Option<Step>,
-    asked: Asked,
-    failed: Option<HandshakeError>,
+    desk: Desk,
     found: Found,
 }
 
@@ -93,17 +91,6 @@ enum State {
     /// Tight's lists behind ServerInit.
     Capabilities,
     Done,
-}
-
-/// The step that waits for an answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Nothing,
-    Secret,
-    Identity,
-    Tls,
-    Records,
-    Computation,
 }
 
 #[derive(Default)]
@@ -138,40 +125,33 @@ impl ClientHandshake {
             random: Random::new(seed),
             state: State::Version,
             out: Vec::new(),
-            pending: None,
-            asked: Asked::Nothing,
-            failed: None,
+            desk: Desk::default(),
             found: Found::default(),
         }
     }
 
     /// The next thing to do. Not to be asked while an answer is due.
     pub fn poll_step(&mut self) -> Result<Step, HandshakeError> {
-        self.guard(Self::next_step)
+        let step = self.guard(Self::next_step)?;
+        if let Step::NeedIdentity(identity) = &step {
+            self.found.identity = Some(identity.sha256.clone());
+        }
+        Ok(step)
     }
 
     /// Shows everything that was received and not consumed yet: the bytes consumed. Consumes nothing
     /// while another step is due first.
     pub fn handle_bytes(&mut self, bytes: &[u8]) -> Result<usize, HandshakeError> {
-        self.guard(|this| {
-            let mut reader = Reader::new(bytes);
-            while this.wants_bytes()? {
-                let before = reader.taken();
-                this.take_unit(&mut reader)?;
-                if reader.taken() == before {
-                    break;
-                }
-            }
-            if reader.rest().len() > MAX_HELD && this.wants_bytes()? {
-                return Err(Misbehavior::MessageTooLong.into());
-            }
-            Ok(reader.taken())
-        })
+        self.guard(|this| this.take_bytes(bytes))
     }
 
     /// Answers [`Step::NeedSecret`].
     pub fn handle_secret(&mut self, credentials: Credentials) -> Result<(), HandshakeError> {
-        self.answer(Asked::Secret, Answer::Secret(credentials))
+        self.guard(|this| {
+            this.expect(Asked::Secret)?;
+            this.found.given = true;
+            this.exchange().ok_or(HandshakeError::Misuse)?.answer(Answer::Secret(credentials))
+        })
     }
 
     /// Answers [`Step::NeedIdentity`].
@@ -196,7 +176,7 @@ impl ClientHandshake {
 
     /// What the end of the stream means now: QEMU's SASL closes without a word when a password is wrong.
     pub fn handle_end(&self) -> HandshakeError {
-        match (&self.failed, &self.state) {
+        match (self.desk.failure(), &self.state) {
             (Some(failed), _) => failed.clone(),
             (None, State::Exchange(_)) if self.found.given => HandshakeError::refused(
                 RefusalKind::WrongPassword,
@@ -225,70 +205,20 @@ impl ClientHandshake {
             peer_identity: identity,
         })
     }
+}
 
-    /// After a failure every call answers the same failure.
-    fn guard<T>(
-        &mut self,
-        call: impl FnOnce(&mut Self) -> Result<T, HandshakeError>,
-    ) -> Result<T, HandshakeError> {
-        if let Some(failed) = &self.failed {
-            return Err(failed.clone());
+impl Driven for ClientHandshake {
+    fn desk(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+
+    fn exchange(&mut self) -> Option<&mut dyn Exchange> {
+        match &mut self.state {
+            State::Exchange(exchange) => Some(exchange.as_mut()),
+            _ => None,
         }
-        call(self).inspect_err(|e| self.failed = Some(e.clone()))
     }
 
-    fn answer(&mut self, asked: Asked, answer: Answer) -> Result<(), HandshakeError> {
-        self.guard(|this| {
-            if this.asked != asked {
-                return Err(HandshakeError::Misuse);
-            }
-            this.asked = Asked::Nothing;
-            match &mut this.state {
-                State::Exchange(exchange) => {
-                    this.found.given |= asked == Asked::Secret;
-                    exchange.answer(answer)
-                }
-                _ => Err(HandshakeError::Misuse),
-            }
-        })
-    }
-
-    fn wants_bytes(&mut self) -> Result<bool, HandshakeError> {
-        if self.asked != Asked::Nothing {
-            return Ok(false);
-        }
-        let step = match self.pending.take() {
-            Some(step) => step,
-            None => self.advance()?,
-        };
-        let wants = matches!(step, Step::NeedBytes);
-        self.pending = (!wants).then_some(step);
-        Ok(wants)
-    }
-
-    fn next_step(&mut self) -> Result<Step, HandshakeError> {
-        if self.asked != Asked::Nothing {
-            return Err(HandshakeError::Misuse);
-        }
-        let step = match self.pending.take() {
-            Some(step) => step,
-            None => self.advance()?,
-        };
-        self.asked = match &step {
-            Step::NeedSecret(_) => Asked::Secret,
-            Step::NeedIdentity(identity) => {
-                self.found.identity = Some(identity.sha256.clone());
-                Asked::Identity
-            }
-            Step::StartTls(_) => Asked::Tls,
-            Step::StartRecords(_) => Asked::Records,
-            Step::Compute(_) => Asked::Computation,
-            _ => Asked::Nothing,
-        };
-        Ok(step)
-    }
-
-    /// Lets the machine run until it needs the shell.
     fn advance(&mut self) -> Result<Step, HandshakeError> {
         loop {
             if !self.out.is_empty() {

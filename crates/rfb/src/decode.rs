@@ -9,8 +9,7 @@ mod cursor;
 mod hextile;
 mod image;
 mod inflate;
-pub mod number;
-mod pixels;
+pub(crate) mod pixels;
 mod raw;
 mod rre;
 mod tight;
@@ -20,6 +19,7 @@ mod zrle;
 
 pub use cursor::Cursor;
 
+pub use crate::encoding::number;
 use crate::framebuffer::{Framebuffer, Rect};
 use crate::wire::Reader;
 use crate::{Misbehavior, PixelFormat, ServerInit, limits};

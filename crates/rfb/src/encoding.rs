@@ -10,21 +10,11 @@ pub(crate) mod trle;
 
 use crate::{Misbehavior, PixelFormat};
 
-/// Announces fences [7.8.10]; never a rectangle.
-pub const FENCE: i32 = -312;
-/// Announces continuous updates [7.8.11]; never a rectangle.
-pub const CONTINUOUS_UPDATES: i32 = -313;
-/// Announces power actions; never a rectangle.
-pub const XVP: i32 = -309;
-/// Announces input devices; never a rectangle.
-pub const GII: i32 = -305;
-/// Announces Tight rectangles without zlib; never a rectangle.
-pub const TIGHT_WITHOUT_ZLIB: i32 = -317;
-/// Announces the extended clipboard, 0xC0A1E5CE; never a rectangle.
-pub const EXTENDED_CLIPBOARD: i32 = -0x3f5e_1a32;
-
 macro_rules! encodings {
-    ($($(#[$doc:meta])* $name:ident = $number:literal),* $(,)?) => {
+    (
+        rectangles { $($(#[$doc:meta])* $name:ident, $constant:ident = $number:literal;)* }
+        announcements { $($(#[$more_doc:meta])* $more:ident = $more_number:literal;)* }
+    ) => {
         /// An encoding whose rectangles can be framed.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Encoding { $($(#[$doc])* $name),* }
@@ -36,108 +26,138 @@ macro_rules! encodings {
             /// The encoding of a number, unless it is unknown or only an announcement.
             #[inline]
             pub fn of(number: i32) -> Option<Encoding> {
-                match number { $($number => Some(Encoding::$name),)* _ => None }
+                match number { $(number::$constant => Some(Encoding::$name),)* _ => None }
             }
 
             /// The number on the wire.
             pub fn number(self) -> i32 {
-                match self { $(Encoding::$name => $number),* }
+                match self { $(Encoding::$name => number::$constant),* }
             }
+        }
+
+        /// The numbers: what a rectangle's header says, and what a viewer asks for.
+        pub mod number {
+            $($(#[$doc])* pub const $constant: i32 = $number;)*
+            $($(#[$more_doc])* pub const $more: i32 = $more_number;)*
         }
     };
 }
 
 encodings! {
-    /// Pixels.
-    Raw = 0,
-    /// A place to copy from.
-    CopyRect = 1,
-    /// Rising rectangles.
-    Rre = 2,
-    /// Rising rectangles with byte coordinates.
-    CoRre = 4,
-    /// Tiles of 16 x 16.
-    Hextile = 5,
-    /// Pixels through one zlib stream.
-    Zlib = 6,
-    /// Tight.
-    Tight = 7,
-    /// Hextile with some tiles through zlib.
-    ZlibHex = 8,
-    /// UltraVNC, LZO.
-    Ultra = 9,
-    /// UltraVNC, LZO of several rectangles.
-    Ultra2 = 10,
-    /// Tiles of 16 x 16 with palettes and runs.
-    Trle = 15,
-    /// Tiles of 64 x 64 through one zlib stream.
-    Zrle = 16,
-    /// ZRLE after a wavelet transform.
-    Zywrle = 17,
-    /// UltraVNC, XZ.
-    Xz = 18,
-    /// UltraVNC, XZ after a wavelet transform.
-    Xzyw = 19,
-    /// RealVNC's JPEG without a length.
-    Jpeg = 21,
-    /// UltraVNC, Zstandard.
-    Zstd = 25,
-    /// UltraVNC, ZRLE through Zstandard.
-    ZstdRle = 28,
-    /// UltraVNC, ZYWRLE through Zstandard.
-    ZstdYwRle = 29,
-    /// Open H.264.
-    H264 = 50,
-    /// Tight with PNG instead of zlib.
-    TightPng = -260,
-    /// Pointer shape in pixels.
-    Cursor = -239,
-    /// Pointer shape in two colors.
-    XCursor = -240,
-    /// Pointer shape with transparency.
-    CursorWithAlpha = -314,
-    /// VMware's pointer shape.
-    VmwareCursor = 0x574d_5664,
-    /// VMware's pointer visibility.
-    VmwareCursorState = 0x574d_5665,
-    /// VMware's pointer position.
-    VmwareCursorPosition = 0x574d_5666,
-    /// VMware's key repeat.
-    VmwareKeyRepeat = 0x574d_5667,
-    /// VMware's keyboard lamps.
-    VmwareLed = 0x574d_5668,
-    /// VMware's display mode: size and pixel format, set by the target.
-    VmwareDisplayMode = 0x574d_5669,
-    /// VMware's machine state.
-    VmwareMachineState = 0x574d_566a,
-    /// New size of the framebuffer.
-    DesktopSize = -223,
-    /// Ends an update early.
-    LastRect = -224,
-    /// Where the pointer is.
-    PointerPosition = -232,
-    /// QEMU: whether the pointer is absolute.
-    PointerChange = -257,
-    /// QEMU: extended key events may be sent.
-    ExtendedKey = -258,
-    /// QEMU: audio messages may be sent.
-    Audio = -259,
-    /// QEMU: keyboard lamps.
-    QemuLed = -261,
-    /// Name of the desktop.
-    DesktopName = -307,
-    /// New size and layout of screens.
-    ExtendedDesktopSize = -308,
-    /// More than seven buttons may be sent.
-    ExtendedButtons = -316,
-    /// libvncserver: keyboard lamps.
-    LibvncLed = -0x2_0000,
-    /// libvncserver: message numbers it knows.
-    LibvncMessages = -0x1_ffff,
-    /// libvncserver: encodings it knows.
-    LibvncEncodings = -0x1_fffe,
-    /// libvncserver: its name.
-    LibvncIdentity = -0x1_fffd,
+    rectangles {
+        /// Pixels.
+        Raw, RAW = 0;
+        /// A place to copy from.
+        CopyRect, COPY_RECT = 1;
+        /// Rising rectangles.
+        Rre, RRE = 2;
+        /// Rising rectangles with byte coordinates.
+        CoRre, CORRE = 4;
+        /// Tiles of 16 x 16.
+        Hextile, HEXTILE = 5;
+        /// Pixels through one zlib stream.
+        Zlib, ZLIB = 6;
+        /// Tight.
+        Tight, TIGHT = 7;
+        /// Hextile with some tiles through zlib.
+        ZlibHex, ZLIB_HEX = 8;
+        /// UltraVNC, LZO.
+        Ultra, ULTRA = 9;
+        /// UltraVNC, LZO of several rectangles.
+        Ultra2, ULTRA_2 = 10;
+        /// Tiles of 16 x 16 with palettes and runs.
+        Trle, TRLE = 15;
+        /// Tiles of 64 x 64 through one zlib stream.
+        Zrle, ZRLE = 16;
+        /// ZRLE after a wavelet transform.
+        Zywrle, ZYWRLE = 17;
+        /// UltraVNC, XZ.
+        Xz, XZ = 18;
+        /// UltraVNC, XZ after a wavelet transform.
+        Xzyw, XZYW = 19;
+        /// RealVNC's JPEG without a length.
+        Jpeg, JPEG = 21;
+        /// UltraVNC, Zstandard.
+        Zstd, ZSTD = 25;
+        /// UltraVNC, ZRLE through Zstandard.
+        ZstdRle, ZSTD_RLE = 28;
+        /// UltraVNC, ZYWRLE through Zstandard.
+        ZstdYwRle, ZSTD_YW_RLE = 29;
+        /// Open H.264.
+        H264, H264 = 50;
+        /// Tight with PNG instead of zlib.
+        TightPng, TIGHT_PNG = -260;
+        /// Pointer shape in pixels.
+        Cursor, CURSOR = -239;
+        /// Pointer shape in two colors.
+        XCursor, X_CURSOR = -240;
+        /// Pointer shape with transparency.
+        CursorWithAlpha, CURSOR_WITH_ALPHA = -314;
+        /// VMware's pointer shape.
+        VmwareCursor, VMWARE_CURSOR = 0x574d_5664;
+        /// VMware's pointer visibility.
+        VmwareCursorState, VMWARE_CURSOR_STATE = 0x574d_5665;
+        /// VMware's pointer position.
+        VmwareCursorPosition, VMWARE_CURSOR_POSITION = 0x574d_5666;
+        /// VMware's key repeat.
+        VmwareKeyRepeat, VMWARE_KEY_REPEAT = 0x574d_5667;
+        /// VMware's keyboard lamps.
+        VmwareLed, VMWARE_LED = 0x574d_5668;
+        /// VMware's display mode: size and pixel format, set by the target.
+        VmwareDisplayMode, VMWARE_DISPLAY_MODE = 0x574d_5669;
+        /// VMware's machine state.
+        VmwareMachineState, VMWARE_MACHINE_STATE = 0x574d_566a;
+        /// New size of the framebuffer.
+        DesktopSize, DESKTOP_SIZE = -223;
+        /// Ends an update early.
+        LastRect, LAST_RECT = -224;
+        /// Where the pointer is.
+        PointerPosition, POINTER_POSITION = -232;
+        /// QEMU: whether the pointer is absolute.
+        PointerChange, POINTER_CHANGE = -257;
+        /// QEMU: extended key events may be sent.
+        ExtendedKey, EXTENDED_KEY = -258;
+        /// QEMU: audio messages may be sent.
+        Audio, AUDIO = -259;
+        /// QEMU: keyboard lamps.
+        QemuLed, LED = -261;
+        /// Name of the desktop.
+        DesktopName, DESKTOP_NAME = -307;
+        /// New size and layout of screens.
+        ExtendedDesktopSize, EXTENDED_DESKTOP_SIZE = -308;
+        /// More than seven buttons may be sent.
+        ExtendedButtons, EXTENDED_BUTTONS = -316;
+        /// libvncserver: keyboard lamps.
+        LibvncLed, LIBVNC_LED = -0x2_0000;
+        /// libvncserver: message numbers it knows.
+        LibvncMessages, LIBVNC_MESSAGES = -0x1_ffff;
+        /// libvncserver: encodings it knows.
+        LibvncEncodings, LIBVNC_ENCODINGS = -0x1_fffe;
+        /// libvncserver: its name.
+        LibvncIdentity, LIBVNC_IDENTITY = -0x1_fffd;
+    }
+    announcements {
+        /// Input devices.
+        GII = -305;
+        /// Power actions.
+        XVP = -309;
+        /// Fences [7.8.10].
+        FENCE = -312;
+        /// Updates without requests [7.8.11].
+        CONTINUOUS_UPDATES = -313;
+        /// Tight rectangles without zlib.
+        TIGHT_WITHOUT_ZLIB = -317;
+        /// The extended clipboard, 0xC0A1E5CE.
+        EXTENDED_CLIPBOARD = -0x3f5e_1a32;
+        /// Tight's JPEG quality 0; nine more follow.
+        QUALITY_0 = -32;
+        /// Tight's JPEG quality 9.
+        QUALITY_9 = -23;
+        /// Compression effort 0; nine more follow.
+        COMPRESS_0 = -256;
+        /// Compression effort 9.
+        COMPRESS_9 = -247;
+    }
 }
 
 impl Encoding {
@@ -276,7 +296,7 @@ mod tests {
             set.insert(encoding);
             assert_eq!(Encoding::ALL.iter().filter(|&&e| set.contains(e)).count(), 1);
         }
-        assert_eq!(EXTENDED_CLIPBOARD.to_be_bytes(), [0xc0, 0xa1, 0xe5, 0xce]);
+        assert_eq!(number::EXTENDED_CLIPBOARD.to_be_bytes(), [0xc0, 0xa1, 0xe5, 0xce]);
         assert_eq!(Encoding::LibvncIdentity.number().to_be_bytes(), [0xff, 0xfe, 0, 3]);
     }
 }

@@ -21,6 +21,8 @@
 //! INVARIANT: `handle_bytes` takes whole units only and nothing beyond the current step, so bytes
 //! that belong to TLS, to records or to the session are never touched.
 
+pub(crate) mod drive;
+
 pub use crate::security::job::{Job, JobOutput};
 pub use crate::security::vnc_auth::VncResponse;
 

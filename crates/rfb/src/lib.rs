@@ -23,6 +23,7 @@ pub mod security_type;
 pub mod server;
 pub mod server_init;
 pub mod test_card;
+pub mod trace;
 pub mod version;
 pub mod wire;
 

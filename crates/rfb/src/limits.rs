@@ -69,3 +69,7 @@ pub const FILE_NAME: usize = 4096;
 pub const PENDING_FORMATS: usize = 8;
 /// Bytes that are held back while two readings of them compete.
 pub const DOUBTED: usize = 64 * 1024;
+/// Text of a skeleton that is read; a whole day of work is shorter.
+pub const TRACE_TEXT: usize = 256 << 20;
+/// Bytes of a session whose skeleton is read.
+pub const TRACE_BYTES: u64 = 64 << 30;

@@ -13,9 +13,10 @@
 //! INVARIANT: the outcome does not depend on the pieces that the bytes come in.
 //! INVARIANT: memory is bounded by `limits`, whatever the peers send.
 
-mod clipboard;
+pub(crate) mod clipboard;
 mod fork;
 mod formats;
+mod lane;
 mod late;
 mod negotiated;
 mod pressed;
@@ -24,9 +25,12 @@ mod updates;
 mod viewer;
 
 pub use negotiated::{Extensions, Negotiated};
+pub(crate) use viewer::own_fence_number;
 
 use crate::encoding::EncodingSet;
 use crate::encoding::PixelSizes;
+use crate::message::Extent;
+use crate::trace::{self, Draft, Skeleton, blank};
 use crate::{Misbehavior, PixelFormat, ServerInit, limits};
 use fork::Fork;
 use formats::Formats;
@@ -57,6 +61,8 @@ pub struct Observer {
     edits: Vec<Edit>,
     insertions: Vec<u8>,
     counters: Counters,
+    /// A skeleton is kept; the target's draft is with `updates`.
+    skeleton: Option<Box<Skeleton>>,
 }
 
 /// What the observer may do.
@@ -164,6 +170,97 @@ impl Observer {
             edits: Vec::new(),
             insertions: Vec::new(),
             counters: Counters::default(),
+            skeleton: None,
+        }
+    }
+
+    /// From here on a skeleton of the session is kept, see [`crate::trace`]. Call it before any bytes are
+    /// shown; whoever joins late has none to keep.
+    pub fn keep_skeleton(&mut self) {
+        if self.mode != Mode::Late {
+            self.skeleton = Some(Box::new(Skeleton::new()));
+            self.updates.draft = Some(Box::new(Draft::new(Origin::Target)));
+        }
+        if self.is_live() {
+            let init = ServerInit {
+                width: self.negotiated.width,
+                height: self.negotiated.height,
+                pixel_format: self.negotiated.pixel_format,
+                name: Vec::new(),
+            };
+            let head = trace::head_of_live(&init, &self.policy);
+            self.remark(head.trim_end());
+        }
+    }
+
+    /// Takes what the skeleton says of one direction since the last call: whole lines. Call it after each
+    /// [`Observer::observe`] for the same direction, so that the lines are in order.
+    pub fn take_skeleton(&mut self, from: Origin) -> String {
+        self.draft(from).map_or_else(String::new, Draft::take)
+    }
+
+    /// Takes the rest of the skeleton: the session is over.
+    pub fn finish_skeleton(&mut self) -> String {
+        if self.skeleton.is_none() {
+            return String::new();
+        }
+        let mut text = self.end_skeleton();
+        let counters = self.counters();
+        let framed = [counters.viewer_bytes, counters.target_bytes];
+        let fault = self.viewer.lane.fault.or(self.target.lane.fault);
+        let padding = self.skeleton_padding();
+        text.push_str(&trace::last_line(framed, padding, &counters, fault.as_ref().map(Coded::code)));
+        text
+    }
+
+    /// Bytes that the skeleton has more than the target sent.
+    pub(crate) fn skeleton_padding(&self) -> i64 {
+        self.updates.draft.as_ref().map_or(0, |draft| draft.padding())
+    }
+
+    /// What both directions have left to say.
+    pub(crate) fn end_skeleton(&mut self) -> String {
+        let [viewer, target] = [Origin::Viewer, Origin::Target]
+            .map(|from| self.draft(from).map_or_else(String::new, Draft::finish));
+        viewer + &target
+    }
+
+    fn draft(&mut self, from: Origin) -> Option<&mut Draft> {
+        match from {
+            Origin::Viewer => self.skeleton.as_deref_mut().map(|skeleton| &mut skeleton.viewer),
+            Origin::Target => self.updates.draft.as_deref_mut(),
+        }
+    }
+
+    fn remark(&mut self, line: &str) {
+        if let Some(draft) = self.draft(Origin::Viewer) {
+            draft.remark(format_args!("{line}"));
+        }
+    }
+
+    /// A message begins: its shown part goes into the skeleton without what it says.
+    fn trace_message(&mut self, from: Origin, shown: &[u8], extent: Extent) {
+        let Some(names) = self.skeleton.as_deref_mut() else { return };
+        let bytes = blank::message(from, shown, Some(extent), names);
+        let name = blank::name(from, shown);
+        if let Some(draft) = self.draft(from) {
+            draft.line(format_args!("{name}"));
+            draft.keep(&bytes);
+        }
+    }
+
+    /// The bytes that broke the rules, as far as they are a message's or a rectangle's head.
+    #[cold]
+    fn trace_fault(&mut self, from: Origin, rest: &[u8]) {
+        let Some(names) = self.skeleton.as_deref_mut() else { return };
+        let rest = rest.get(..blank::BROKEN).unwrap_or(rest);
+        let bytes = match from {
+            Origin::Target if self.updates.is_open() => self.updates.head_of_fault(rest),
+            _ => blank::message(from, rest, None, names),
+        };
+        if let Some(draft) = self.draft(from).filter(|_| !bytes.is_empty()) {
+            draft.line(format_args!("Fault"));
+            draft.keep(&bytes);
         }
     }
 
@@ -172,10 +269,7 @@ impl Observer {
     pub fn observe<S: Sink>(&mut self, from: Origin, input: &[u8], sink: &mut S) -> Verdict<'_> {
         clear(&mut self.edits, MOST_KEPT);
         clear(&mut self.insertions, MOST_KEPT);
-        let (decided, fault) = match from {
-            Origin::Viewer => self.observe_viewer(input, sink),
-            Origin::Target => self.observe_target(input, sink),
-        };
+        let (decided, fault) = self.observe_side(from, input, sink);
         let bytes = u64::try_from(decided).unwrap_or(0);
         match from {
             Origin::Viewer => self.counters.viewer_bytes += bytes,
@@ -186,15 +280,25 @@ impl Observer {
 
     /// Changes the rules. If input was allowed and is no longer, everything pressed is let go.
     pub fn set_policy(&mut self, policy: Policy) {
+        if self.skeleton.is_some() {
+            self.remark(&trace::policy_line(&policy));
+        }
         self.policy = policy;
         if !self.policy.allows_input() {
-            self.release_input();
+            self.let_go();
         }
     }
 
-    /// Lets go of every key and button that is down at the target.
+    /// Lets go of every key and button that is down at the target. Who only watches lets go of nothing.
     pub fn release_input(&mut self) {
-        self.pressed.release(&mut self.towards_target);
+        self.remark("release");
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        if self.is_live() {
+            self.pressed.release(&mut self.towards_target);
+        }
     }
 
     /// Whether bytes wait to be inserted; `observe(towards.other(), &[], …)` collects them at a boundary.

@@ -9,8 +9,11 @@ pub use opening::{AuthResult, Seen};
 
 use crate::Misbehavior;
 use crate::observer::Observer;
+use crate::trace::{self, Draft};
+use model::Coded;
 use model::event::{Origin, Sink};
-use opening::{Opening, Outcome, Step};
+use model::session::Counters;
+use opening::{Opening, Outcome, Phase, Step};
 use zeroize::Zeroize;
 
 /// Bytes of one side that may wait for the other side's part of the handshake. The longest parts are
@@ -41,7 +44,30 @@ pub struct PassiveSession {
     taken: [u64; 2],
     /// Bytes that observers of the past passed over.
     passed_over: [u64; 2],
+    /// What the observer before the last gap or fault had counted.
+    counted: Counters,
     late: bool,
+    tape: Option<Box<Tape>>,
+}
+
+/// The skeleton of a session, as far as it was not taken.
+struct Tape {
+    text: String,
+    opening: [Draft; 2],
+    /// It ends where the session does, or before a gap: what a late comer framed does not count.
+    over: bool,
+    framed: [u64; 2],
+    padding: i64,
+    counters: Counters,
+}
+
+impl Tape {
+    fn draft(&mut self, from: Origin) -> &mut Draft {
+        match from {
+            Origin::Viewer => &mut self.opening[0],
+            Origin::Target => &mut self.opening[1],
+        }
+    }
 }
 
 enum State {
@@ -73,7 +99,54 @@ impl PassiveSession {
             held: [Vec::new(), Vec::new()],
             taken: [0; 2],
             passed_over: [0; 2],
+            counted: Counters::default(),
             late: false,
+            tape: None,
+        }
+    }
+
+    /// From here on a skeleton of the session is kept, see [`crate::trace`]. Call it before any bytes are
+    /// handled; a session that was joined late has none.
+    pub fn keep_skeleton(&mut self) {
+        if !self.late {
+            let opening = [Draft::new(Origin::Viewer), Draft::new(Origin::Target)];
+            let text = trace::head_of_connection();
+            let (framed, counters) = ([0; 2], Counters::default());
+            self.tape = Some(Box::new(Tape { text, opening, over: false, framed, padding: 0, counters }));
+        }
+    }
+
+    /// Takes what was added to the skeleton since the last call: whole lines.
+    pub fn take_skeleton(&mut self) -> String {
+        self.tape.as_mut().map_or_else(String::new, |tape| std::mem::take(&mut tape.text))
+    }
+
+    /// Takes the rest of the skeleton: the session is over.
+    pub fn finish_skeleton(&mut self) -> String {
+        self.end_tape();
+        let fault = match &self.state {
+            State::Broken(_, fault) => Some(fault.code()),
+            _ => None,
+        };
+        let Some(tape) = self.tape.as_deref_mut() else { return String::new() };
+        let text = std::mem::take(&mut tape.text);
+        text + &trace::last_line(tape.framed, tape.padding, &tape.counters, fault)
+    }
+
+    /// Bytes that the finished skeleton has more than the target sent. They do not stand in it.
+    pub fn skeleton_padding(&self) -> i64 {
+        self.tape.as_ref().map_or(0, |tape| tape.padding)
+    }
+
+    /// Takes over what the observer has still to say, and what it came to.
+    fn end_tape(&mut self) {
+        let framed = [self.framed(Origin::Viewer), self.framed(Origin::Target)];
+        let counters = self.counters();
+        let Some(tape) = self.tape.as_deref_mut().filter(|tape| !tape.over) else { return };
+        (tape.over, tape.framed, tape.counters) = (true, framed, counters);
+        if let State::Session(observer) = &mut self.state {
+            tape.text.push_str(&observer.end_skeleton());
+            tape.padding = observer.skeleton_padding();
         }
     }
 
@@ -135,6 +208,11 @@ impl PassiveSession {
         }
     }
 
+    /// What the machine that reads the session has counted, or had until the last gap or fault.
+    pub fn counters(&self) -> Counters {
+        self.observer().map_or(self.counted, Observer::counters)
+    }
+
     /// Bytes of one side that were read as parts of the protocol; those that a late comer passed over in
     /// search of a place to begin are none.
     pub fn framed(&self, from: Origin) -> u64 {
@@ -175,7 +253,8 @@ impl PassiveSession {
     fn read_opening<S: Sink>(&mut self, sink: &mut S) {
         while let State::Opening(opening) = &mut self.state {
             match opening.step(&self.held[0], &self.held[1]) {
-                Ok(Step::Taken(from, bytes)) => {
+                Ok(Step::Taken(from, bytes, phase)) => {
+                    self.trace_opening(from, phase, bytes);
                     let held = self.held_mut(from);
                     // A challenge's or response's bytes do not even stay behind in freed memory.
                     if let Some(read) = held.get_mut(..bytes) {
@@ -197,10 +276,25 @@ impl PassiveSession {
         }
     }
 
+    fn trace_opening(&mut self, from: Origin, phase: Phase, bytes: usize) {
+        let [viewer, target] = &self.held;
+        let held = if from == Origin::Viewer { viewer } else { target };
+        let (Some(tape), Some(read)) = (&mut self.tape, held.get(..bytes)) else { return };
+        let blanked = phase.blank(read);
+        let draft = tape.draft(from);
+        draft.line(format_args!("{}", phase.name()));
+        draft.keep(&blanked);
+        let lines = draft.take();
+        tape.text.push_str(&lines);
+    }
+
     fn leave_opening<S: Sink>(&mut self, outcome: Outcome, sink: &mut S) {
         match (outcome, &self.seen().init) {
             (Outcome::Session, Some(init)) => {
-                let observer = Box::new(Observer::passive(init));
+                let mut observer = Box::new(Observer::passive(init));
+                if self.tape.is_some() {
+                    observer.keep_skeleton();
+                }
                 self.keep_seen();
                 self.state = State::Session(observer);
                 for from in [Origin::Viewer, Origin::Target] {
@@ -219,6 +313,9 @@ impl PassiveSession {
         let State::Session(observer) = &mut self.state else { return };
         let verdict = observer.observe(from, input, sink);
         let (decided, fault) = (verdict.decided, verdict.fault);
+        if let Some(tape) = &mut self.tape {
+            tape.text.push_str(&observer.take_skeleton(from));
+        }
         self.count(from, decided);
         match fault {
             Some(fault) => self.end(State::Broken(from, fault)),
@@ -240,6 +337,8 @@ impl PassiveSession {
     }
 
     fn end(&mut self, state: State) {
+        self.end_tape();
+        self.counted = self.counters();
         self.keep_seen();
         self.forget_held();
         if let State::Session(observer) = std::mem::replace(&mut self.state, state) {

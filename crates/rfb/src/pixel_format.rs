@@ -46,6 +46,35 @@ impl PixelFormat {
         blue_shift: 0,
     };
 
+    /// 16 bit little-endian, red highest.
+    pub const RGB565: PixelFormat = PixelFormat {
+        bits_per_pixel: 16,
+        depth: 16,
+        red_max: 31,
+        green_max: 63,
+        blue_max: 31,
+        red_shift: 11,
+        green_shift: 5,
+        ..PixelFormat::RGB888
+    };
+
+    /// 8 bit, blue highest: what viewers ask for over slow lines.
+    pub const BGR233: PixelFormat = PixelFormat {
+        bits_per_pixel: 8,
+        depth: 8,
+        red_max: 7,
+        green_max: 7,
+        blue_max: 3,
+        red_shift: 0,
+        green_shift: 3,
+        blue_shift: 6,
+        ..PixelFormat::RGB888
+    };
+
+    /// 8 bit, through a map of colors.
+    pub const MAPPED: PixelFormat =
+        PixelFormat { bits_per_pixel: 8, depth: 8, true_color: false, ..PixelFormat::RGB888 };
+
     /// Parses the 16 bytes and refuses what no decoder could use.
     pub fn parse(bytes: [u8; Self::LEN]) -> Result<PixelFormat, Misbehavior> {
         let mut r = Reader::new(&bytes);

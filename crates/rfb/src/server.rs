@@ -3,7 +3,8 @@
 //! Offers what was switched on, asks the shell to judge the viewer's claim, and ends behind
 //! ClientInit. The shell then writes [`server_init_bytes`].
 
-use crate::handshake::{Claim, HandshakeError, JobOutput, Judgement, MAX_HELD, RefusalKind, Step};
+use crate::handshake::drive::{Asked, Desk, Driven};
+use crate::handshake::{Claim, HandshakeError, JobOutput, Judgement, RefusalKind, Step};
 use crate::security::random::Random;
 use crate::security::{Answer, Exchange, Turn, ra2, vencrypt, vnc_auth};
 use crate::security_type::Subtype;
@@ -69,10 +70,7 @@ pub struct ServerHandshake {
     random: Random,
     state: State,
     out: Vec<u8>,
-    /// Polled from the exchange, not yet by the shell.
-    pending: Option<Step>,
-    asked: Asked,
-    failed: Option<HandshakeError>,
+    desk: Desk,
     /// The failure that comes once the viewer was told.
     parting: Option<HandshakeError>,
     version_line: Option<VersionLine>,
@@ -89,15 +87,6 @@ enum State {
     Judged,
     ClientInit,
     Done,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Nothing,
-    Tls,
-    Records,
-    Computation,
-    Judgement,
 }
 
 impl ServerHandshake {
@@ -124,9 +113,7 @@ impl ServerHandshake {
             random: Random::new(seed),
             state: State::Version,
             out: Version::V3_8.line().to_vec(),
-            pending: None,
-            asked: Asked::Nothing,
-            failed: None,
+            desk: Desk::default(),
             parting: None,
             version_line: None,
             chosen: None,
@@ -143,20 +130,7 @@ impl ServerHandshake {
     /// Shows everything that was received and not consumed yet: the bytes consumed. Consumes nothing
     /// while another step is due first.
     pub fn handle_bytes(&mut self, bytes: &[u8]) -> Result<usize, HandshakeError> {
-        self.guard(|this| {
-            let mut reader = Reader::new(bytes);
-            while this.wants_bytes()? {
-                let before = reader.taken();
-                this.take_unit(&mut reader)?;
-                if reader.taken() == before {
-                    break;
-                }
-            }
-            if reader.rest().len() > MAX_HELD && this.wants_bytes()? {
-                return Err(Misbehavior::MessageTooLong.into());
-            }
-            Ok(reader.taken())
-        })
+        self.guard(|this| this.take_bytes(bytes))
     }
 
     /// Answers [`Step::StartTls`].
@@ -177,10 +151,7 @@ impl ServerHandshake {
     /// Answers [`Step::Judge`].
     pub fn handle_judgement(&mut self, judgement: Judgement) -> Result<(), HandshakeError> {
         self.guard(|this| {
-            if this.asked != Asked::Judgement {
-                return Err(HandshakeError::Misuse);
-            }
-            this.asked = Asked::Nothing;
+            this.expect(Asked::Judgement)?;
             this.apply(judgement);
             Ok(())
         })
@@ -188,7 +159,7 @@ impl ServerHandshake {
 
     /// What the end of the stream means now.
     pub fn handle_end(&self) -> HandshakeError {
-        self.failed.clone().unwrap_or(Misbehavior::Truncated.into())
+        self.desk.failure().cloned().unwrap_or(Misbehavior::Truncated.into())
     }
 
     /// What was found, after [`Step::Done`].
@@ -201,63 +172,24 @@ impl ServerHandshake {
             shared: self.shared,
         })
     }
+}
 
-    /// After a failure every call answers the same failure.
-    fn guard<T>(
-        &mut self,
-        call: impl FnOnce(&mut Self) -> Result<T, HandshakeError>,
-    ) -> Result<T, HandshakeError> {
-        if let Some(failed) = &self.failed {
-            return Err(failed.clone());
+impl Driven for ServerHandshake {
+    fn desk(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+
+    fn exchange(&mut self) -> Option<&mut dyn Exchange> {
+        match &mut self.state {
+            State::Exchange(exchange) => Some(exchange.as_mut()),
+            _ => None,
         }
-        call(self).inspect_err(|e| self.failed = Some(e.clone()))
     }
 
-    fn answer(&mut self, asked: Asked, answer: Answer) -> Result<(), HandshakeError> {
-        self.guard(|this| {
-            if this.asked != asked {
-                return Err(HandshakeError::Misuse);
-            }
-            this.asked = Asked::Nothing;
-            match &mut this.state {
-                State::Exchange(exchange) => exchange.answer(answer),
-                _ => Err(HandshakeError::Misuse),
-            }
-        })
+    fn is_parting(&self) -> bool {
+        self.parting.is_some()
     }
 
-    fn wants_bytes(&mut self) -> Result<bool, HandshakeError> {
-        if self.asked != Asked::Nothing || self.parting.is_some() {
-            return Ok(false);
-        }
-        let step = match self.pending.take() {
-            Some(step) => step,
-            None => self.advance()?,
-        };
-        let wants = matches!(step, Step::NeedBytes);
-        self.pending = (!wants).then_some(step);
-        Ok(wants)
-    }
-
-    fn next_step(&mut self) -> Result<Step, HandshakeError> {
-        if self.asked != Asked::Nothing {
-            return Err(HandshakeError::Misuse);
-        }
-        let step = match self.pending.take() {
-            Some(step) => step,
-            None => self.advance()?,
-        };
-        self.asked = match &step {
-            Step::StartTls(_) => Asked::Tls,
-            Step::StartRecords(_) => Asked::Records,
-            Step::Compute(_) => Asked::Computation,
-            Step::Judge(_) => Asked::Judgement,
-            _ => Asked::Nothing,
-        };
-        Ok(step)
-    }
-
-    /// Lets the machine run until it needs the shell.
     fn advance(&mut self) -> Result<Step, HandshakeError> {
         loop {
             if !self.out.is_empty() {

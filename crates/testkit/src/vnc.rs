@@ -13,7 +13,7 @@ use rfb::decode::{Event, Layout, number};
 use rfb::framebuffer::{Framebuffer, Rect};
 use rfb::handshake::Step;
 use rfb::wire::Put;
-use rfb::{Decoder, PixelFormat};
+use rfb::{Decoder, PixelFormat, SecurityType};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
@@ -30,6 +30,8 @@ const FENCE_KNOWN: u32 = 7;
 pub struct ViewerOptions {
     /// What to log in with.
     pub credentials: Credentials,
+    /// Security types that it does not know.
+    pub avoid: Vec<SecurityType>,
     /// SetEncodings, in order of preference.
     pub encodings: Vec<i32>,
     /// SetPixelFormat; `None` keeps the server's.
@@ -44,6 +46,7 @@ impl Default for ViewerOptions {
     fn default() -> Self {
         ViewerOptions {
             credentials: Credentials::default(),
+            avoid: Vec::new(),
             encodings: lossless(number::ZRLE),
             pixel_format: None,
             shared: true,
@@ -357,7 +360,8 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     options: &ViewerOptions,
 ) -> anyhow::Result<(ClientResult, Vec<u8>)> {
-    let config = ClientConfig { shared: options.shared, host_is_local: true, ..ClientConfig::default() };
+    let (shared, avoid) = (options.shared, options.avoid.clone());
+    let config = ClientConfig { shared, avoid, host_is_local: true, ..ClientConfig::default() };
     // The seed only decides key pairs and padding; a fixed one makes tests repeatable.
     let mut machine = ClientHandshake::new(config.with_credentials(&options.credentials), [7; 32]);
     let mut received = Vec::new();

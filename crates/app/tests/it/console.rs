@@ -1,8 +1,8 @@
 //! Consoles through the whole program: browser's way and native way, live control, reconnects.
 
-use crate::house::House;
+use crate::house::{Closing, House};
 use crate::http;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use testkit::vnc::{Viewer, ViewerOptions};
 use testkit::wait;
 use testkit::xvnc::{Xvnc, XvncOptions};
@@ -42,6 +42,8 @@ async fn a_real_server_with_a_password_that_the_viewer_never_gets() -> Result<()
     viewer.wait_for("the server's color", |screen| screen.pixel(40, 40) == Some(0x0033_6699)).await?;
     let live = one_session(&house, "active").await?;
     assert_eq!(live["target_name"], "x");
+    let dialed = (live["server_ip"].as_str(), live["server_port"].as_u64());
+    assert_eq!(dialed, (Some("127.0.0.1"), Some(xvnc.address().port().into())), "{live}");
     let id = live["id"].as_str().unwrap_or_default().to_owned();
     let killed = house.ask("POST", &format!("/api/sessions/{id}/kill"), "").await?;
     assert_eq!(killed.status, 204, "{killed:?}");
@@ -75,7 +77,7 @@ async fn a_wrong_password_at_the_target_is_said_with_its_code() -> Result<()> {
 async fn a_lost_viewer_comes_back_with_its_key_and_nobody_else_does() -> Result<()> {
     let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
     let token = house.ticket(1, r#"{"protocol":"auto","expires_minutes":5}"#).await?;
-    let mine = "binary, resume.k5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let mine = "binary, resume.k5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabcdefgh";
     let (stream, _closing) = house.console(&token, mine).await?;
     let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
     viewer.wait_for_updates(1).await?;
@@ -94,6 +96,77 @@ async fn a_lost_viewer_comes_back_with_its_key_and_nobody_else_does() -> Result<
     assert_eq!(first["id"], second["id"]);
     let info = house.ask("GET", &format!("/api/console/{token}/info"), "").await?;
     assert_eq!(info.json()["state"], "active", "{info:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_leaves_ends_its_session_and_one_that_reloads_is_waited_for() -> Result<()> {
+    let house = House::start().await?;
+    let number = house.add_target("card", "testcard:", None).await?;
+    let mine = "binary, resume.k5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabcdefgh";
+    for (close_code, stage, ended) in
+        [(1001, Some("awaiting_resume"), None), (1000, None, Some("session.viewer_left"))]
+    {
+        let token = house.ticket(number, "{}").await?;
+        let (stream, closing) = house.console(&token, mine).await?;
+        let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+        viewer.wait_for_updates(1).await?;
+        let id = one_session(&house, "active").await?["id"].as_str().unwrap_or_default().to_owned();
+        // the same page on another connection
+        drop(viewer);
+        drop(closing);
+        house.leave(&token, mine, close_code, async || Ok(())).await?;
+        let path = format!("/api/sessions/{id}");
+        let session = wait::until("the session's new state", wait::LIMIT, async || {
+            let session = house.ask("GET", &path, "").await.ok()?.json();
+            (session["stage"].as_str() == stage && session["end_reason"].as_str() == ended).then_some(session)
+        })
+        .await?;
+        assert_eq!(session["status"] == "active", ended.is_none(), "{session}");
+        for (path, field) in [("/api/targets/1", "active_sessions"), ("/api/status", "active_sessions")] {
+            assert_eq!(house.ask("GET", path, "").await?.json()[field], 0, "{path}");
+        }
+        house.ask("POST", &format!("/api/sessions/{id}/kill"), "").await?;
+    }
+    Ok(())
+}
+
+/// Greets as a browser does; how the console was closed.
+async fn closed_before_a_picture(
+    mut stream: tokio::io::DuplexStream,
+    closing: Closing,
+) -> Result<(u16, String)> {
+    // It stays until it is closed from there.
+    assert!(Viewer::connect(&mut stream, ViewerOptions::default()).await.is_err());
+    closing.await?.context("no close frame")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_outlives_a_target_that_is_down_and_a_reload_before_the_picture() -> Result<()> {
+    let house = House::start().await?;
+    let socket = house.dir.path().join("target.sock");
+    let number = house.add_target("x", &format!("vnc+unix://{}", socket.display()), None).await?;
+    let token = house.ticket(number, "{}").await?;
+    let mine = "binary, resume.k5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabcdefgh";
+    for _ in 0..2 {
+        let (stream, closing) = house.console(&token, mine).await?;
+        let told = closed_before_a_picture(stream, closing).await?;
+        assert_eq!(told, (4008, "target.unreachable".to_owned()));
+    }
+    // It listens and says nothing yet: the page is reloaded meanwhile.
+    let listener = tokio::net::UnixListener::bind(&socket)?;
+    house.leave(&token, mine, 1001, async || listener.accept().await.map(drop)).await?;
+    drop(listener);
+    std::fs::remove_file(&socket)?;
+    let (stream, closing) = house.console(&token, mine).await?;
+    let told = closed_before_a_picture(stream, closing).await?;
+    assert_eq!(told, (4008, "target.unreachable".to_owned()));
+    assert!(sessions(&house, "active").await?.is_empty());
+    // Nobody else has it meanwhile.
+    let other = "binary, resume.k5bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbabcdefgh";
+    let (stream, closing) = house.console(&token, other).await?;
+    let (code, reason) = closed_before_a_picture(stream, closing).await?;
+    assert_eq!((code, reason.contains("ticket.used")), (4100, true), "{reason}");
     Ok(())
 }
 

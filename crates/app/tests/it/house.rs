@@ -2,18 +2,24 @@
 
 use crate::http::{self, Answer};
 use anyhow::{Context, Result};
+use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
 use testkit::process::{Child, Program};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 pub(crate) struct House {
     pub(crate) web: SocketAddr,
     pub(crate) native: SocketAddr,
     pub(crate) dir: TempDir,
     pub(crate) child: Child,
+    pub(crate) link_token: String,
     cookie: String,
 }
 
@@ -23,25 +29,37 @@ pub(crate) fn gatehouse(dir: &Path, args: &[&str]) -> Program {
 }
 
 impl House {
-    /// Starts it with the test card and logs in by the printed link.
+    /// Starts it and logs in by the printed link.
     pub(crate) async fn start() -> Result<House> {
         House::start_in(tempfile::tempdir()?, &[]).await
     }
 
+    /// Starts it in a directory that may hold a `gatehouse.toml`.
     pub(crate) async fn start_in(dir: TempDir, more: &[&str]) -> Result<House> {
+        let mut house = House::open(dir, more).await?;
+        let link = house.link_token.clone();
+        house.log_in(&link).await?;
+        Ok(house)
+    }
+
+    /// Starts it with its link unused.
+    pub(crate) async fn open(dir: TempDir, more: &[&str]) -> Result<House> {
         let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--native", "127.0.0.1:0"];
         args.extend(more);
         let child = gatehouse(dir.path(), &args).start()?;
         let after = |line: &str, word: &str| Some(line.trim().strip_prefix(word)?.trim().to_owned());
-        let web = child.line("the web address", |l| after(l, "address")).await?;
+        child.line("the end of the greeting", |l| after(l, "memory")).await?;
+        let address = child.line("the web address", |l| after(l, "address")).await?;
         let link = child.line("the log-in link", |l| after(l, "log in")).await?;
         let native = child.line("the native address", |l| after(l, "native")).await?;
-        child.line("the end of the greeting", |l| after(l, "memory")).await?;
-        let web: SocketAddr = web.trim_start_matches("http://").parse()?;
-        let native = native.split(' ').next().unwrap_or_default().parse()?;
-        let mut house = House { web, native, dir, child, cookie: String::new() };
-        house.log_in(link.split_once("token=").context("no token in the link")?.1).await?;
-        Ok(house)
+        let first = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+        let listens = match address.split_once("//").context("no URL")?.1.parse() {
+            Ok(listens) => listens,
+            Err(_) => first(&child.line("the listener", |l| after(l, "listens")).await?).parse()?,
+        };
+        let link_token = link.split_once("token=").context("no token in the link")?.1.to_owned();
+        let native = first(&native).parse()?;
+        Ok(House { web: listens, native, dir, child, link_token, cookie: String::new() })
     }
 
     /// Logs in by a one-time link's token.
@@ -94,13 +112,39 @@ impl House {
         self.console_from(token, protocols, Some(&self.origin())).await
     }
 
+    /// Opens a console's WebSocket, waits for something, and closes with this code.
+    pub(crate) async fn leave(
+        &self,
+        token: &str,
+        protocols: &str,
+        code: u16,
+        when: impl AsyncFnOnce() -> std::io::Result<()>,
+    ) -> Result<()> {
+        let mut socket = self.websocket(token, protocols, Some(&self.origin())).await?;
+        when().await?;
+        socket.close(Some(CloseFrame { code: code.into(), reason: "".into() })).await?;
+        // to the server's own close frame
+        while let Some(Ok(_)) = socket.next().await {}
+        Ok(())
+    }
+
     pub(crate) async fn console_from(
         &self,
         token: &str,
         protocols: &str,
         origin: Option<&str>,
     ) -> Result<(DuplexStream, Closing)> {
-        use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+        let socket = self.websocket(token, protocols, origin).await?;
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        Ok((ours, tokio::spawn(pump(socket, theirs))))
+    }
+
+    async fn websocket(
+        &self,
+        token: &str,
+        protocols: &str,
+        origin: Option<&str>,
+    ) -> Result<WebSocketStream<TcpStream>> {
         let mut request = format!("ws://{}/ws/console/vnc/{token}", self.web).into_client_request()?;
         if !protocols.is_empty() {
             request.headers_mut().insert("sec-websocket-protocol", protocols.parse()?);
@@ -109,9 +153,7 @@ impl House {
             request.headers_mut().insert("origin", origin.parse()?);
         }
         let stream = TcpStream::connect(self.web).await?;
-        let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
-        let (ours, theirs) = tokio::io::duplex(1 << 20);
-        Ok((ours, tokio::spawn(pump(socket, theirs))))
+        Ok(tokio_tungstenite::client_async(request, stream).await?.0)
     }
 }
 
@@ -119,13 +161,11 @@ impl House {
 pub(crate) type Closing = tokio::task::JoinHandle<Option<(u16, String)>>;
 
 /// Carries bytes between a WebSocket and a pipe until either ends.
-async fn pump(
-    socket: tokio_tungstenite::WebSocketStream<TcpStream>,
+pub(crate) async fn pump<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: WebSocketStream<S>,
     pipe: DuplexStream,
 ) -> Option<(u16, String)> {
-    use futures_util::{SinkExt, StreamExt};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio_tungstenite::tungstenite::Message;
     let (mut sink, mut stream) = socket.split();
     let (mut read, mut write) = tokio::io::split(pipe);
     let up = async move {

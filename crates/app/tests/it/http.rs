@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
 use testkit::wait;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// An answer.
@@ -38,12 +38,23 @@ pub(crate) async fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Result<Answer> {
+    let host = to.to_string();
+    let named = headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("host"));
+    let host = [("Host", host.as_str())];
+    let headers = if named { headers.to_vec() } else { [&host, headers].concat() };
+    exchange(TcpStream::connect(to).await?, method, path, &headers, body).await
+}
+
+/// The same on a connection that stands, with every header but those of the body.
+pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answer> {
     let exchange = async {
-        let mut stream = TcpStream::connect(to).await?;
         let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-        if !headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("host")) {
-            request += &format!("Host: {to}\r\n");
-        }
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
@@ -52,6 +63,7 @@ pub(crate) async fn send(
         }
         request += &format!("\r\n{body}");
         stream.write_all(request.as_bytes()).await?;
+        stream.flush().await?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await?;
         parse(&bytes)

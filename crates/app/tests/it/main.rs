@@ -2,6 +2,9 @@
 
 mod cli;
 mod console;
+mod fronts;
 mod house;
 mod http;
+mod native;
 mod refusals;
+mod trace;

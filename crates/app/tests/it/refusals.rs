@@ -71,6 +71,19 @@ async fn a_page_of_another_site_opens_no_console() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_resume_key_that_is_not_random_uses_no_ticket_up() -> Result<()> {
+    let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
+    let ticket = house.ticket(1, "{}").await?;
+    let (stream, closing) = house.console(&ticket, "binary, resume.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").await?;
+    let (code, reason) = closing.await?.expect("a close frame");
+    assert_eq!((code, reason.contains("resume.malformed")), (4100, true), "{reason}");
+    drop(stream);
+    let info = house.ask("GET", &format!("/api/console/{ticket}/info"), "").await?;
+    assert_eq!(info.json()["state"], "waiting", "{info:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guessing_slows_down() -> Result<()> {
     let house = House::start().await?;
     let mut last = 0;
@@ -149,23 +162,5 @@ async fn pages_and_documents_are_served() -> Result<()> {
         (health["status"].as_str(), health["database"].as_str()),
         (Some("healthy"), Some("connected"))
     );
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_native_door_offers_only_what_protects_a_ticket() -> Result<()> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let house = House::start().await?;
-    let mut viewer = tokio::net::TcpStream::connect(house.native).await?;
-    let mut version = [0; 12];
-    viewer.read_exact(&mut version).await?;
-    assert_eq!(&version, b"RFB 003.008\n");
-    viewer.write_all(&version).await?;
-    let count = viewer.read_u8().await?;
-    let mut types = vec![0; count.into()];
-    viewer.read_exact(&mut types).await?;
-    types.sort_unstable();
-    // VeNCrypt and RA2-256: both encrypt before a ticket is asked for.
-    assert_eq!(types, [19, 129]);
     Ok(())
 }

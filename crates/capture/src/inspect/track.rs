@@ -1,5 +1,6 @@
 //! One connection on its way into a report: sniffed, unframed where it is a WebSocket, read as RFB.
 
+use super::Skeleton;
 use super::report::{
     AuthOutcome, EndCause, ErrorReport, InnerSecurity, Joined, PixelFormatReport, Reading, SessionReport,
     Size, Transport,
@@ -14,8 +15,8 @@ use rfb::passive::{AuthResult, PassiveSession, Progress};
 use rfb::{Misbehavior, PixelFormat};
 use std::collections::BTreeMap;
 
-/// Reads the two streams of one connection.
-pub(super) struct SessionTracker {
+/// Reads the two streams of one connection; with `TRACE` it keeps their skeleton.
+pub(super) struct SessionTracker<const TRACE: bool> {
     stage: Stage,
     transport: Transport,
     web: Option<Box<[Unframer; 2]>>,
@@ -34,6 +35,8 @@ struct Session {
     facts: Facts,
     bytes: Both<u64>,
     lost: Both<u64>,
+    /// None if nobody wants it, or if it grew over its limit.
+    skeleton: Option<String>,
 }
 
 /// One of something for each end.
@@ -65,7 +68,7 @@ struct Facts {
     files: u64,
 }
 
-impl Tracker for SessionTracker {
+impl<const TRACE: bool> Tracker for SessionTracker<TRACE> {
     fn opened(info: &FlowInfo) -> Self {
         let ports = [(Side::Initiator, info.initiator.port()), (Side::Responder, info.responder.port())];
         let vnc = ports.into_iter().find(|(_, port)| Sniffer::is_vnc_port(*port)).map(|(side, _)| side);
@@ -108,7 +111,7 @@ impl Tracker for SessionTracker {
     }
 }
 
-impl SessionTracker {
+impl<const TRACE: bool> SessionTracker<TRACE> {
     fn content(&mut self, side: Side, bytes: &[u8]) -> Interest {
         match &mut self.stage {
             Stage::Reading(session) => {
@@ -128,8 +131,8 @@ impl SessionTracker {
             Guess::Other => return Interest::None,
             Guess::WebSocket { .. } if self.web.is_some() => return Interest::None,
             Guess::WebSocket { .. } => return self.enter_websocket(),
-            Guess::Rfb { server } => Session::new(server, PassiveSession::new()),
-            Guess::RfbLate { server } => Session::new(server, PassiveSession::joined_late()),
+            Guess::Rfb { server } => Session::new(server, PassiveSession::new(), TRACE),
+            Guess::RfbLate { server } => Session::new(server, PassiveSession::joined_late(), false),
         };
         let before = std::mem::replace(&mut self.stage, Stage::Reading(Box::new(session)));
         if let (Stage::Sniffing(sniffer), Stage::Reading(session)) = (before, &mut self.stage) {
@@ -173,8 +176,18 @@ impl SessionTracker {
 }
 
 impl Session {
-    fn new(server: Side, rfb: PassiveSession) -> Session {
-        Session { server, rfb, facts: Facts::default(), bytes: Both::default(), lost: Both::default() }
+    fn new(server: Side, mut rfb: PassiveSession, trace: bool) -> Session {
+        if trace {
+            rfb.keep_skeleton();
+        }
+        Session {
+            server,
+            rfb,
+            facts: Facts::default(),
+            bytes: Both::default(),
+            lost: Both::default(),
+            skeleton: trace.then(String::new),
+        }
     }
 
     fn origin(&self, side: Side) -> Origin {
@@ -185,6 +198,12 @@ impl Session {
         let from = self.origin(side);
         *self.bytes.of(from) += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.rfb.handle(from, bytes, &mut self.facts);
+        if let Some(skeleton) = &mut self.skeleton {
+            skeleton.push_str(&self.rfb.take_skeleton());
+            if skeleton.len() > limits::SKELETON {
+                self.skeleton = None;
+            }
+        }
     }
 }
 
@@ -219,8 +238,18 @@ impl Facts {
     }
 }
 
+/// The skeleton and the report of a connection that is over, if it was RFB.
+pub(super) fn trace(mut closed: Closed<SessionTracker<true>>) -> Option<Skeleton> {
+    let (mut text, mut padding) = (None, 0);
+    if let Some(SessionTracker { stage: Stage::Reading(session), .. }) = &mut closed.tracker {
+        text = session.skeleton.take().map(|skeleton| skeleton + &session.rfb.finish_skeleton());
+        padding = session.rfb.skeleton_padding();
+    }
+    report(closed).map(|session| Skeleton { session, text, padding })
+}
+
 /// The report on a connection that is over, if it was RFB.
-pub(super) fn report(closed: Closed<SessionTracker>) -> Option<SessionReport> {
+pub(super) fn report<const TRACE: bool>(closed: Closed<SessionTracker<TRACE>>) -> Option<SessionReport> {
     let SessionTracker { stage: Stage::Reading(session), transport, .. } = closed.tracker? else {
         return None;
     };

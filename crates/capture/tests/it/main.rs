@@ -6,4 +6,5 @@ mod files;
 mod flows;
 mod packets;
 mod reassembly;
+mod skeletons;
 mod synthetic;

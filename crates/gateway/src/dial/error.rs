@@ -156,6 +156,14 @@ impl Coded for DialError {
 }
 
 impl DialError {
+    /// The pinned identity and the one that was shown, where they differ.
+    pub fn mismatch(&self) -> Option<(Fingerprint, Fingerprint)> {
+        match self {
+            DialError::TlsMismatch { expected, found } => Some((*expected, *found)),
+            _ => None,
+        }
+    }
+
     /// What a failed handshake with `address` means.
     pub(super) fn of_handshake(error: HandshakeError, address: &str) -> DialError {
         match error {

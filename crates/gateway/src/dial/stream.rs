@@ -3,6 +3,7 @@
 use crate::record_stream::RecordStream;
 use crate::tls::anonymous::SslStream;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
@@ -18,6 +19,16 @@ pub enum TargetSocket {
     Unix(UnixStream),
     /// Inside this process: the test card.
     Duplex(DuplexStream),
+}
+
+impl TargetSocket {
+    /// The other end's address, on the network.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            TargetSocket::Tcp(tcp) => tcp.peer_addr().ok(),
+            TargetSocket::Unix(_) | TargetSocket::Duplex(_) => None,
+        }
+    }
 }
 
 /// A connection to a target. Large states are boxed.

@@ -3,10 +3,12 @@
 use crate::port::Tap;
 use model::Event;
 use model::event::{Origin, Sink};
+use rfb::Observer;
 
 /// Where the observer's events go.
 pub(crate) struct Watch {
     tap: Option<Box<dyn Tap>>,
+    traces: bool,
     /// The person did something since this was looked at last.
     pub(crate) input: bool,
     /// The screen's newest size.
@@ -15,7 +17,36 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(tap: Option<Box<dyn Tap>>) -> Self {
-        Watch { tap, input: false, size: None }
+        let traces = tap.as_ref().is_some_and(|tap| tap.wants_skeleton());
+        Watch { tap, traces, input: false, size: None }
+    }
+
+    /// The observer of a session begins.
+    pub(crate) fn prepare(&self, observer: &mut Observer) {
+        if self.traces {
+            observer.keep_skeleton();
+        }
+    }
+
+    /// Passes on what the skeleton has gained by these bytes.
+    #[inline]
+    pub(crate) fn trace(&mut self, observer: &mut Observer, from: Origin) {
+        if self.traces {
+            self.tell(&observer.take_skeleton(from));
+        }
+    }
+
+    /// The session is over.
+    pub(crate) fn end(&mut self, observer: &mut Observer) {
+        if std::mem::take(&mut self.traces) {
+            self.tell(&observer.finish_skeleton());
+        }
+    }
+
+    fn tell(&mut self, lines: &str) {
+        if let Some(tap) = self.tap.as_mut().filter(|_| !lines.is_empty()) {
+            tap.skeleton(lines);
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! The ticket has been taken, so type None is all that is offered; the judgement on it waits for the
 //! target. A target that refuses becomes the reason text of SecurityResult, which every viewer shows.
 
-use crate::relay::{End, ViewerSide, detail};
+use super::farewell::Farewell;
+use crate::relay::{End, ViewerSide, detail, viewer_closed};
 use crate::transport::Transport;
 use crate::ws::stream::{WsError, WsStream};
 use futures_util::future::{Either, select};
@@ -14,7 +15,7 @@ use rfb::server::{ServerConfig, ServerHandshake, ServerTypes};
 use std::time::Duration;
 
 /// A viewer may send so much before it was let in: ClientInit, and what impatient ones put behind it.
-const EARLY: usize = 4096;
+pub(super) const EARLY: usize = 4096;
 
 /// A browser that is greeted.
 pub(super) struct Greeting {
@@ -47,13 +48,9 @@ impl Greeting {
             Either::Right((done, greeted)) => (greeted.await, Either::Right(done)),
         };
         greeted.map_err(|_| too_slow())??;
-        let work = match work {
-            Either::Right(done) => return Ok(done),
-            Either::Left(work) => work,
-        };
-        match select(Box::pin(self.watch()), work).await {
-            Either::Left((end, _)) => Err(end),
-            Either::Right((done, _)) => Ok(done),
+        match work {
+            Either::Right(done) => Ok(done),
+            Either::Left(work) => unless(self.watch(), work).await,
         }
     }
 
@@ -98,10 +95,9 @@ impl Greeting {
     }
 
     /// Refuses by RFB where the viewer waits for its judgement, then closes the WebSocket.
-    pub(super) async fn turn_away(&mut self, end: End, linger: Duration) {
+    pub(super) async fn turn_away(&mut self, farewell: &Farewell, linger: Duration) {
         if self.claimed {
-            // Codes only: the sentences name addresses that a viewer need not know.
-            let reason = format!("this console cannot be opened ({})", end.code());
+            let reason = farewell.sentence();
             let refuse = async {
                 self.machine.handle_judgement(Judgement::Refuse { reason }).ok()?;
                 while let Ok(Step::Send(bytes)) = self.machine.poll_step() {
@@ -111,7 +107,7 @@ impl Greeting {
             };
             let _ = tokio::time::timeout(linger, refuse).await;
         }
-        self.ws.close_with(&end.close_frame(), linger).await;
+        self.ws.close_with(&farewell.close_frame(), linger).await;
     }
 
     pub(super) fn into_viewer(self) -> ViewerSide {
@@ -135,17 +131,29 @@ impl Greeting {
     }
 }
 
-fn too_slow() -> End {
+/// Waits for `work`, unless the viewer ends it.
+pub(super) async fn unless<T>(
+    left: impl Future<Output = End>,
+    work: impl Future<Output = T> + Unpin,
+) -> Result<T, End> {
+    match select(Box::pin(left), work).await {
+        Either::Left((end, _)) => Err(end),
+        Either::Right((done, _)) => Ok(done),
+    }
+}
+
+/// A viewer that was let in did not go on.
+pub(super) fn too_slow() -> End {
     End { resumable: false, ..End::with(EndReason::ViewerLost, detail::STALLED) }
 }
 
-fn broke(error: HandshakeError) -> End {
+pub(super) fn broke(error: HandshakeError) -> End {
     End::with(EndReason::ViewerMisbehaved, error.code())
 }
 
 fn left(error: WsError) -> End {
     match error {
-        WsError::Closed => End::new(EndReason::ViewerLeft),
+        WsError::Closed(code) => viewer_closed(code),
         WsError::Io(_) => End::new(EndReason::ViewerLost),
         WsError::Violation(violation) => End::violation(violation),
     }

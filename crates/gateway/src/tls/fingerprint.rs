@@ -18,6 +18,11 @@ impl Fingerprint {
         data_encoding::HEXLOWER.encode(&self.0)
     }
 
+    /// Without padding, in the alphabet of URLs: for where hex is too long.
+    pub fn to_base64url(self) -> String {
+        data_encoding::BASE64URL_NOPAD.encode(&self.0)
+    }
+
     /// Reads hex in either case, with or without colons.
     pub fn parse(text: &str) -> Option<Self> {
         let plain: String = text.trim().chars().filter(|c| *c != ':').collect();

@@ -15,9 +15,9 @@ const READ: usize = 2048;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WsError {
-    /// The viewer closed in order.
+    /// The viewer closed in order, with this code.
     #[error("the viewer closed the WebSocket")]
-    Closed,
+    Closed(Option<u16>),
     /// The connection broke.
     #[error("the viewer's connection broke: {0}")]
     Io(#[from] std::io::Error),
@@ -56,21 +56,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WsStream<S> {
                 }
                 bytes.truncate(n);
             }
-            let (mut answer, mut closed) = (Vec::new(), false);
+            let (mut answer, mut closed) = (Vec::new(), None);
             let unframed = self.decoder.unframe(&mut bytes, |control| match control {
                 Control::Ping(payload) => {
                     answer.clear();
                     codec::put_pong(&mut answer, payload);
                 }
                 Control::Pong(_) => {}
-                Control::Close(_) => closed = true,
+                Control::Close(code) => closed = Some(code),
             });
             out.extend_from_slice(bytes.get(..unframed.payload).unwrap_or_default());
             if let Some(violation) = unframed.fault {
                 return Err(WsError::Violation(violation));
             }
-            if closed {
-                return Err(WsError::Closed);
+            if let Some(code) = closed {
+                return Err(WsError::Closed(code));
             }
             if !answer.is_empty() {
                 self.io.write_all(&answer).await?;

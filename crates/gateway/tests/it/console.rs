@@ -1,7 +1,8 @@
 //! Consoles as browsers open them, on a real server: the picture, the bytes, and every refusal.
 
 use crate::house::{House, Pipe, open, plain_target, recording_wire, spec};
-use crate::support::{endpoint, with_password};
+use crate::support::{certificate, endpoint, with_identity, with_password};
+use gateway::tls::Fingerprint;
 use gateway::{Gateway, GatewayLimits};
 use model::secret::Keysym;
 use model::session::EndReason;
@@ -91,6 +92,29 @@ async fn the_bytes_are_the_same_on_both_sides_but_for_the_edits() {
     assert_eq!((counters.keys, counters.pointers, counters.dropped), (1, 50, 1), "{counters:?}");
 }
 
+/// What a person compares: the certificate that was pinned and the one that is there.
+#[tokio::test]
+async fn a_changed_certificate_is_told_with_both_fingerprints() {
+    let directory = tempfile::tempdir().unwrap();
+    let (files, fingerprint) = certificate(directory.path());
+    let options = XvncOptions {
+        security_types: "X509None".to_owned(),
+        certificate: Some((files.leaf, files.leaf_key)),
+        ..XvncOptions::default()
+    };
+    let server = Xvnc::start(options).await.unwrap();
+    let pinned = Fingerprint::of(b"what it was before");
+    let shown = Fingerprint::parse(&fingerprint).unwrap();
+    let identity = model::target::Identity::Pinned(pinned.to_hex());
+    let house = House::new(with_identity(endpoint(server.address()), identity));
+    let gateway = house.gateway(GatewayLimits::default());
+    let (mut pipe, _) = open(&gateway, spec(10, None)).await;
+    let told = refusal(&mut pipe).await;
+    assert!(told.contains(&pinned.to_hex()) && told.contains(&shown.to_hex()), "{told}");
+    let reason = format!("target.tls_mismatch {} {}", pinned.to_base64url(), shown.to_base64url());
+    assert_eq!(pipe.close_frame().await, (4008, reason));
+}
+
 #[tokio::test]
 async fn refusals_of_the_target_reach_the_viewer_as_codes() {
     let server = xvnc().await;
@@ -109,12 +133,7 @@ async fn refusals_of_the_target_reach_the_viewer_as_codes() {
         house.move_target(target);
         let gateway = house.gateway(GatewayLimits::default());
         let (mut pipe, ended) = open(&gateway, spec(10, None)).await;
-        // Up to SecurityResult, as a viewer does; its reason carries the code too.
-        greet(&mut pipe).await;
-        assert_eq!(pipe.read_u32().await.unwrap(), 1, "SecurityResult");
-        let mut reason = vec![0; usize::try_from(pipe.read_u32().await.unwrap()).unwrap()];
-        pipe.read_exact(&mut reason).await.unwrap();
-        assert!(String::from_utf8(reason).unwrap().contains(code));
+        assert!(refusal(&mut pipe).await.contains(code));
         assert_eq!(pipe.close_frame().await, (4008, code.to_owned()));
         let summary = ended.await.unwrap();
         assert_eq!((summary.reason, summary.detail), (EndReason::TargetRefused, Some(code)));
@@ -229,6 +248,15 @@ async fn nobody_waits_for_a_silent_peer() {
 }
 
 /// A viewer's half of the handshake, up to where the target has to be there.
+/// Up to SecurityResult, as a viewer does: the reason, which carries the code too.
+async fn refusal(pipe: &mut Pipe) -> String {
+    greet(pipe).await;
+    assert_eq!(pipe.read_u32().await.unwrap(), 1, "SecurityResult");
+    let mut reason = vec![0; usize::try_from(pipe.read_u32().await.unwrap()).unwrap()];
+    pipe.read_exact(&mut reason).await.unwrap();
+    String::from_utf8(reason).unwrap()
+}
+
 async fn greet(pipe: &mut Pipe) {
     let mut version = [0; 12];
     pipe.read_exact(&mut version).await.unwrap();

@@ -11,11 +11,15 @@ use model::target::{Identity, Strength};
 use rfb::SecurityType;
 use rfb::security_type::Subtype;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 use testkit::qemu::Qemu;
 use testkit::x11vnc::X11vnc;
-use testkit::xvnc::{Xvnc, XvncOptions};
+use testkit::xvnc::{Xvnc, XvncOptions, vncpasswd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 async fn xvnc(security_types: &str) -> Xvnc {
     let password = security_types.contains("Vnc").then(|| "correct".to_owned());
@@ -200,10 +204,64 @@ async fn x11vnc_type_18() {
 }
 
 #[tokio::test]
-async fn x11vnc_tight_security_type_and_its_capabilities() {
+async fn x11vnc_vnc_auth_beside_tights_file_transfer() {
     let server = X11vnc::start(320, 240, &["-tightfilexfer", "-passwd", "correct"]).await.unwrap();
     let target = with_password(endpoint(server.address()), "correct");
-    works(&target).await;
+    assert_eq!(works(&target).await.result.security_type, SecurityType::VNC_AUTH);
+    assert_eq!(refusal(&with_password(target, "wr0ng")).await.code(), "target.wrong_password");
+}
+
+/// Starts Xtightvnc for every connection, as inetd does, and hides that it also speaks older types.
+async fn xtightvnc_with_tight_only(rfbauth: Option<&Path>) -> SocketAddr {
+    let program = testkit::require("Xtightvnc", "tightvncserver").unwrap();
+    let mut arguments = vec!["-inetd".into(), "-geometry".into(), "320x240".into()];
+    if let Some(file) = rfbauth {
+        arguments.extend(["-rfbauth".into(), file.as_os_str().to_owned()]);
+    }
+    let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = door.local_addr().unwrap();
+    let serve = async move {
+        while let Ok((mut viewer, _)) = door.accept().await {
+            let back = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut ours = TcpStream::connect(back.local_addr().unwrap()).await.unwrap();
+            let theirs = back.accept().await.unwrap().0.into_std().unwrap();
+            theirs.set_nonblocking(false).unwrap();
+            let mut command = tokio::process::Command::new(&program);
+            command.args(&arguments).kill_on_drop(true).stderr(Stdio::null());
+            command.stdin(OwnedFd::from(theirs.try_clone().unwrap())).stdout(OwnedFd::from(theirs));
+            let server = command.spawn().unwrap();
+            drop(command);
+            tokio::spawn(async move {
+                let mut line = [0; 12];
+                ours.read_exact(&mut line).await?;
+                viewer.write_all(&line).await?;
+                viewer.read_exact(&mut line).await?;
+                ours.write_all(&line).await?;
+                let mut types = vec![0; ours.read_u8().await?.into()];
+                ours.read_exact(&mut types).await?;
+                assert!(types.contains(&16), "{types:?}");
+                viewer.write_all(&[1, 16]).await?;
+                tokio::io::copy_bidirectional(&mut viewer, &mut ours).await?;
+                drop(server);
+                std::io::Result::Ok(())
+            });
+        }
+    };
+    tokio::spawn(serve);
+    address
+}
+
+/// Tight's (16) capability lists and the tail of ServerInit, without and with a password inside.
+#[tokio::test]
+async fn xtightvnc_tight_security_type_and_its_capabilities() {
+    let open = works(&endpoint(xtightvnc_with_tight_only(None).await)).await.result;
+    assert_eq!((open.security_type, open.strength), (SecurityType::TIGHT, Strength::Open));
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("password");
+    std::fs::write(&file, vncpasswd("correct").await.unwrap()).unwrap();
+    let target = endpoint(xtightvnc_with_tight_only(Some(&file)).await);
+    let proven = works(&with_password(target.clone(), "correct")).await.result;
+    assert_eq!((proven.security_type, proven.strength), (SecurityType::TIGHT, Strength::Authenticated));
     assert_eq!(refusal(&with_password(target, "wr0ng")).await.code(), "target.wrong_password");
 }
 

@@ -4,6 +4,7 @@ mod codec;
 mod console;
 mod dial;
 mod house;
+mod kill;
 mod native;
 mod proxy;
 mod resume;

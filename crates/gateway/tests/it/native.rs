@@ -37,6 +37,14 @@ struct Ingress {
 }
 
 async fn ingress(door: Arc<Door>, target: SocketAddr, change: impl FnOnce(&mut NativeOptions)) -> Ingress {
+    ingress_to(door, endpoint(target), change)
+}
+
+fn ingress_to(
+    door: Arc<Door>,
+    target: gateway::Endpoint,
+    change: impl FnOnce(&mut NativeOptions),
+) -> Ingress {
     let directory = tempfile::tempdir().unwrap();
     let (files, fingerprint) = certificate(directory.path());
     let source = Source::Files { certificate: files.leaf.clone(), key: files.leaf_key.clone() };
@@ -49,7 +57,7 @@ async fn ingress(door: Arc<Door>, target: SocketAddr, change: impl FnOnce(&mut N
     let listener = Listener::bind(ListenerOptions::new(([127, 0, 0, 1], 0).into())).unwrap();
     let address = listener.local_addr();
     let stop = CancellationToken::new();
-    let (house, gateway) = House::gateway(endpoint(target), Arc::clone(&door), context());
+    let (house, gateway) = House::gateway(target, Arc::clone(&door), context());
     tokio::spawn(
         listener.run(stop.clone(), move |accepted| Arc::clone(&native).serve(Arc::clone(&gateway), accepted)),
     );
@@ -111,6 +119,60 @@ async fn tigervnc_with_a_wrong_ticket_stays_outside() {
     assert!(!viewer.child().output().contains("Using pixel format"));
     let judged: Vec<_> = ingress.door.judged.lock().unwrap().iter().map(|(_, found)| *found).collect();
     assert_eq!(judged, ["wrong"]);
+}
+
+/// An address at which nothing listens.
+fn nobody() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn tigervnc_is_told_why_the_target_cannot_be_used() {
+    let ingress = ingress(Door::new("ticket-1"), nobody(), |_| {}).await;
+    let viewer = viewer(&ingress, "X509Plain", "ticket-1").await;
+    let sentence = "Gatehouse: the machine cannot be reached. Is it running? (target.unreachable)";
+    viewer.child().exit(wait::LIMIT).await.unwrap();
+    // it breaks its lines
+    let said = viewer.child().output().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(&format!("Authentication failure: {sentence}")), "{said}");
+    assert!(!said.contains("Using pixel format"));
+}
+
+#[tokio::test]
+async fn every_type_carries_the_sentence() {
+    let cases: [SwitchOn; 5] = [
+        |t| t.vencrypt_x509_plain = true,
+        |t| t.vencrypt_tls_plain = true,
+        |t| t.ra2_256 = true,
+        |t| t.ra2ne_256 = true,
+        |t| t.vnc_auth = true,
+    ];
+    for switch_on in cases {
+        let ingress = ingress(Door::new("ticket-1"), nobody(), only(switch_on)).await;
+        let refused = enter(&ingress, "ticket-1", |target| {
+            target.security.anonymous_tls = true;
+            target.security.identity = Identity::FirstUse;
+            target.security.pin_on_console = true;
+        });
+        let refused = refused.await.unwrap_err().to_string();
+        assert!(refused.contains("Is it running? (target.unreachable)"), "{refused}");
+        assert!(ingress.house.journal.lock().unwrap().is_empty(), "nothing began");
+    }
+}
+
+/// Another native listener serves as a target with a certificate.
+#[tokio::test]
+async fn a_native_viewer_sees_both_fingerprints_of_a_changed_target() {
+    let desktop = desktop().await;
+    let behind = ingress(Door::new("target"), desktop.address(), |_| {}).await;
+    let mut target = with_password(endpoint(behind.address), "target");
+    target.credentials.username = Some("gateway".to_owned());
+    let target = with_identity(target, Identity::Pinned("11".repeat(32)));
+    let ingress = ingress_to(Door::new("ticket-1"), target, only(|t| t.vnc_auth = true));
+    let refused = enter(&ingress, "ticket-1", |_| {}).await.unwrap_err().to_string();
+    let both = format!("Pinned: {}. Shown: {}", "11".repeat(32), behind.fingerprint);
+    assert!(refused.contains(&both), "{refused}");
+    assert!(refused.contains("(target.tls_mismatch)"), "{refused}");
 }
 
 #[tokio::test]

@@ -219,33 +219,12 @@ mod tests {
 
     #[test]
     fn short_channels_reach_full_brightness() {
-        let rgb565 = PixelFormat {
-            bits_per_pixel: 16,
-            depth: 16,
-            red_max: 31,
-            green_max: 63,
-            blue_max: 31,
-            red_shift: 11,
-            green_shift: 5,
-            blue_shift: 0,
-            ..PixelFormat::RGB888
-        };
+        let rgb565 = PixelFormat::RGB565;
         assert_eq!(color(rgb565, Form::Pixel, &[0xff, 0xff]), 0xff_ffff);
         assert_eq!(color(rgb565, Form::Pixel, &[0x00, 0xf8]), 0xff_0000);
         assert_eq!(color(PixelFormat { big_endian: true, ..rgb565 }, Form::Pixel, &[0xf8, 0]), 0xff_0000);
-        let bgr233 = PixelFormat {
-            bits_per_pixel: 8,
-            depth: 8,
-            red_max: 7,
-            green_max: 7,
-            blue_max: 3,
-            red_shift: 0,
-            green_shift: 3,
-            blue_shift: 6,
-            ..rgb565
-        };
-        assert_eq!(color(bgr233, Form::Pixel, &[0xc0]), 0x00_00ff);
-        assert_eq!(color(bgr233, Form::Pixel, &[0x01]), 36 << 16);
+        assert_eq!(color(PixelFormat::BGR233, Form::Pixel, &[0xc0]), 0x00_00ff);
+        assert_eq!(color(PixelFormat::BGR233, Form::Pixel, &[0x01]), 36 << 16);
     }
 
     #[test]
@@ -253,8 +232,7 @@ mod tests {
         let mut map = ColorMap::default();
         map.set(2, [0x112233, 0x445566].into_iter());
         map.set(u16::MAX, [1, 2].into_iter());
-        let format = PixelFormat { true_color: false, bits_per_pixel: 8, depth: 8, ..PixelFormat::RGB888 };
-        let pixels = Pixels::new(format, &map);
+        let pixels = Pixels::new(PixelFormat::MAPPED, &map);
         let mut row = [9; 4];
         pixels.row(Form::Pixel, &[1, 2, 3, 200], &mut row);
         assert_eq!(row, [0, 0x112233, 0x445566, 0]);

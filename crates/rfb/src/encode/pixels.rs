@@ -1,15 +1,8 @@
 //! From `0x00RRGGBB` to a pixel's bytes.
 
 use crate::PixelFormat;
+pub(crate) use crate::decode::pixels::Form;
 use crate::wire::Put;
-
-/// How a pixel is written, see the decoder's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Form {
-    Pixel,
-    Cpixel,
-    Tpixel,
-}
 
 /// Writes pixels of one format.
 #[derive(Clone, Debug)]

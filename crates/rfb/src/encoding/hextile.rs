@@ -27,6 +27,11 @@ impl Tiles {
         Tiles { width: usize::from(width), x: 0, rows_left, zlib }
     }
 
+    /// Whether tiles may be compressed.
+    pub(crate) fn is_zlib(&self) -> bool {
+        self.zlib
+    }
+
     /// Walks as many tiles as `bytes` show.
     pub(crate) fn walk(&mut self, bytes: &[u8], pixel: usize) -> Walked {
         let mut rest = bytes;

@@ -44,6 +44,31 @@ pub(crate) fn head(
     }
 }
 
+/// How many of a rectangle's first bytes are control, filter and number of colors.
+pub(crate) fn fields(bytes: &[u8]) -> usize {
+    let has_filter = bytes.first().is_some_and(|control| matches!(control >> 4, 0x4..=0x7 | 0xe));
+    match bytes.get(1) {
+        Some(1) if has_filter => 3,
+        _ => 1 + usize::from(has_filter),
+    }
+}
+
+/// [7.7.6] A compact length.
+pub(crate) fn compact(len: usize) -> Vec<u8> {
+    let part = |shift: u32, mask: usize| u8::try_from(len >> shift & mask).unwrap_or(0);
+    match len {
+        ..0x80 => vec![part(0, 0x7f)],
+        0x80..0x4000 => vec![part(0, 0x7f) | 0x80, part(7, 0x7f)],
+        _ => vec![part(0, 0x7f) | 0x80, part(7, 0x7f) | 0x80, part(14, 0xff)],
+    }
+}
+
+/// How many bytes a compact length itself has.
+pub(crate) fn compact_fields(bytes: &[u8]) -> usize {
+    let more = bytes.iter().take(2).take_while(|&&byte| byte >= 0x80).count();
+    1 + more
+}
+
 fn basic_head(
     bytes: &[u8],
     (width, height): (u16, u16),

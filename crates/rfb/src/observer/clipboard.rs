@@ -111,6 +111,40 @@ fn inflate(formats: u16, compressed: &[u8]) -> Result<(u32, Vec<u8>), Misbehavio
     Ok((u32::try_from(total).unwrap_or(u32::MAX), text))
 }
 
+/// The body of a `provide` without its content: as many compressed bytes, which declare the same formats and
+/// the same sum of sizes, all of it zeros. None where the message says no content, or none that fits.
+pub(crate) fn blank(shown: &[u8], extent: Extent) -> Option<Vec<u8>> {
+    let transfer = read(shown, extent).ok()?;
+    let Content::Inflated(_) = transfer.content else { return None };
+    let room = shown.len().checked_sub(12)?;
+    let mut size = transfer.bytes;
+    loop {
+        if let Some(body) = deflate_zeros(transfer.formats, size, room) {
+            return Some(body);
+        }
+        // Zeros shrink further than any text, but not below a few bytes.
+        size = size.checked_sub(1)? / 2;
+    }
+}
+
+/// A `provide` whose first format has `size` zeros and whose others are empty, in exactly `room` bytes.
+fn deflate_zeros(formats: u16, size: u32, room: usize) -> Option<Vec<u8>> {
+    let first = usize::try_from(size).ok().filter(|_| formats != 0).unwrap_or(0);
+    let empty = formats.count_ones().saturating_sub(1);
+    let mut plain = size.to_be_bytes().to_vec();
+    plain.truncate(if formats == 0 { 0 } else { 4 });
+    plain.resize(plain.len() + first + 4 * usize::try_from(empty).unwrap_or(0), 0);
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut zlib, &plain).ok()?;
+    let mut body = zlib.finish().ok()?;
+    // Nobody waits for the checksum, and bytes behind it are not looked at.
+    if body.len() > room + 4 {
+        return None;
+    }
+    body.resize(room, 0);
+    Some(body)
+}
+
 struct Inflater<'a> {
     inner: Decompress,
     input: &'a [u8],
@@ -157,6 +191,25 @@ mod tests {
         message.extend((PROVIDE | u32::from(formats)).to_be_bytes());
         message.extend(data);
         message
+    }
+
+    #[test]
+    fn a_blank_body_has_the_same_length_formats_and_size_and_no_text() {
+        for (formats, plain) in [
+            (1u16, &b"\0\0\0\x05hallo"[..]),
+            (3, b"\0\0\0\x10secret-in-a-text\0\0\0\x02{}"),
+            (1, b"\0\0\0\0"),
+            (0, b""),
+        ] {
+            let message = provide(formats, plain);
+            let body = blank(&message, Extent::whole(message.len())).unwrap();
+            let mut blanked = message[..12].to_vec();
+            blanked.extend(body);
+            assert_eq!(blanked.len(), message.len());
+            let (real, made) = (read_whole(&message).unwrap(), read_whole(&blanked).unwrap());
+            assert_eq!((made.action, made.formats, made.bytes), (real.action, real.formats, real.bytes));
+            assert!(made.content.bytes().iter().all(|&b| b == 0));
+        }
     }
 
     fn read_whole(message: &[u8]) -> Result<Transfer<'_>, Misbehavior> {

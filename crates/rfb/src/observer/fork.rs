@@ -157,6 +157,7 @@ impl Fork {
 impl Reading {
     fn new(mut updates: Updates, sizes: PixelSizes, format: usize) -> Reading {
         updates.sizes = sizes;
+        updates.draft = updates.draft.map(|draft| Box::new(draft.branch()));
         let place = Place { updates, ahead: 0, format, notes: Vec::new() };
         Reading { place, cut: None, headers: 0, skip: 0 }
     }
@@ -311,7 +312,12 @@ impl Observer {
 
     fn take_over<S: Sink>(&mut self, place: Place, joined: Option<Vec<usize>>, sink: &mut S) {
         let rectangles = self.updates.rectangles;
+        let mut draft = self.updates.draft.take();
         self.updates = place.updates;
+        if let (Some(draft), Some(branch)) = (&mut draft, self.updates.draft.take()) {
+            draft.append(*branch);
+        }
+        self.updates.draft = draft;
         match joined {
             Some(others) => {
                 self.updates.rectangles += rectangles;
@@ -341,8 +347,10 @@ impl Observer {
             kind::BELL => true,
             kind::SERVER_CUT_TEXT => padded(1, 4),
             kind::SERVER_FENCE => (late || negotiated.extensions.fence) && padded(1, 4),
-            kind::END_OF_CONTINUOUS_UPDATES => late || negotiated.keeps(crate::encoding::CONTINUOUS_UPDATES),
-            kind::XVP => negotiated.keeps(crate::encoding::XVP) && padded(1, 2),
+            kind::END_OF_CONTINUOUS_UPDATES => {
+                late || negotiated.keeps(crate::encoding::number::CONTINUOUS_UPDATES)
+            }
+            kind::XVP => negotiated.keeps(crate::encoding::number::XVP) && padded(1, 2),
             kind::QEMU => (late || negotiated.extensions.audio) && bytes.get(1).is_none_or(|&sub| sub == 1),
             _ => false,
         }

@@ -35,27 +35,8 @@ struct Side {
 const FORMATS: [PixelFormat; 4] = [
     PixelFormat::RGB888,
     PixelFormat { depth: 32, ..PixelFormat::RGB888 },
-    PixelFormat {
-        bits_per_pixel: 16,
-        depth: 16,
-        red_max: 31,
-        green_max: 63,
-        blue_max: 31,
-        red_shift: 11,
-        green_shift: 5,
-        ..PixelFormat::RGB888
-    },
-    PixelFormat {
-        bits_per_pixel: 8,
-        depth: 8,
-        red_max: 7,
-        green_max: 7,
-        blue_max: 3,
-        red_shift: 0,
-        green_shift: 3,
-        blue_shift: 6,
-        ..PixelFormat::RGB888
-    },
+    PixelFormat::RGB565,
+    PixelFormat::BGR233,
 ];
 
 impl Late {

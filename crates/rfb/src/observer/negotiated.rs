@@ -87,9 +87,9 @@ pub(super) fn keeps(number: i32, policy: &Policy) -> bool {
         None => match number {
             // Quality and compression, coarse and fine, and subsampling: no rectangles.
             -32..=-23 | -256..=-247 | -512..=-412 | -768..=-763 => true,
-            encoding::FENCE | encoding::CONTINUOUS_UPDATES => true,
-            encoding::XVP => policy.power,
-            encoding::EXTENDED_CLIPBOARD => {
+            encoding::number::FENCE | encoding::number::CONTINUOUS_UPDATES => true,
+            encoding::number::XVP => policy.power,
+            encoding::number::EXTENDED_CLIPBOARD => {
                 let denied = |rule| rule == ClipboardRule::Deny;
                 // A view-only viewer may not send the extension's requests, so that only the plain
                 // clipboard can reach it.

@@ -3,6 +3,7 @@
 use super::clipboard::{self, Transfer};
 use super::fork::Fork;
 use super::formats::Mark;
+use super::lane::Lane;
 use super::updates::{Finished, Progress};
 use super::{Observer, Ruling, viewer};
 use crate::encoding;
@@ -15,45 +16,24 @@ use model::policy::ClipboardRule;
 /// Place in the target's bytes, beside an update that may be open.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
-    /// Bytes of the message under way that need no look.
-    skip: usize,
-    dropping: bool,
-    /// The message under way.
-    kind: Option<u8>,
+    pub(super) lane: Lane,
     /// Fences of the viewer that were answered exactly.
     exact_answers: u64,
-    fault: Option<Misbehavior>,
 }
 
 impl Stream {
     pub(super) fn is_at_boundary(&self) -> bool {
-        self.kind.is_none()
+        self.lane.kind.is_none()
     }
 }
 
 impl Observer {
-    pub(super) fn observe_target<S: Sink>(
+    pub(super) fn run_target<S: Sink>(
         &mut self,
         input: &[u8],
+        at: &mut usize,
         sink: &mut S,
-    ) -> (usize, Option<Misbehavior>) {
-        let mut at = 0;
-        if let Some(fault) = self.target.fault.filter(|_| !input.is_empty()) {
-            return (0, Some(fault));
-        }
-        loop {
-            let Err(fault) = self.run_target(input, &mut at, sink) else { return (at, None) };
-            Self::report_fault(Origin::Target, fault, sink);
-            if !self.is_joined_late() {
-                self.target.fault = Some(fault);
-                return (at, Some(fault));
-            }
-            self.updates.abandon();
-            self.lose_step(Origin::Target, input, &mut at);
-        }
-    }
-
-    fn run_target<S: Sink>(&mut self, input: &[u8], at: &mut usize, sink: &mut S) -> Result<(), Misbehavior> {
+    ) -> Result<(), Misbehavior> {
         loop {
             if self.is_searching(Origin::Target) || self.fork.is_some() {
                 if !self.run_unsure(input, at, sink)? {
@@ -76,13 +56,8 @@ impl Observer {
                     }
                 }
             }
-            if let Some(message) = self.target.kind {
-                self.skip_target_body(input, at);
-                if self.target.skip > 0 {
-                    return Ok(());
-                }
-                self.target.kind = None;
-                self.report_message(Origin::Target, message, sink);
+            if !self.pass_message(Origin::Target, input, at, sink) {
+                return Ok(());
             }
             self.insert_waiting(Origin::Target, *at);
             let rest = input.get(*at..).unwrap_or_default();
@@ -97,22 +72,12 @@ impl Observer {
             let Some(extent) = kind::measure(rest, self.takes_extended_clipboard())? else { return Ok(()) };
             let Some(shown) = rest.get(..extent.look) else { return Ok(()) };
             let ruling = self.judge_target(message, shown, extent, sink)?;
-            self.target.kind = Some(message);
-            self.target.dropping = ruling == Ruling::Drop;
-            self.target.skip = extent.total;
+            self.trace_message(Origin::Target, shown, extent);
+            self.target.lane.begin(message, extent, ruling);
             if ruling == Ruling::Drop {
                 self.report_dropped(Origin::Target, message, sink);
             }
         }
-    }
-
-    fn skip_target_body(&mut self, input: &[u8], at: &mut usize) {
-        let taken = self.target.skip.min(input.len().saturating_sub(*at));
-        if self.target.dropping {
-            self.drop_bytes(*at, taken);
-        }
-        *at += taken;
-        self.target.skip -= taken;
     }
 
     /// The format or the place in the bytes is not known; false: more bytes are needed.
@@ -171,13 +136,13 @@ impl Observer {
             }
             kind::SERVER_CUT_TEXT => self.judge_clipboard(Origin::Target, shown, extent, sink),
             kind::END_OF_CONTINUOUS_UPDATES => {
-                self.require(self.negotiated.keeps(encoding::CONTINUOUS_UPDATES))?;
+                self.require(self.negotiated.keeps(encoding::number::CONTINUOUS_UPDATES))?;
                 self.negotiated.extensions.continuous_updates = true;
                 Ok(Ruling::Pass)
             }
             kind::SERVER_FENCE => self.judge_target_fence(shown),
             kind::XVP => {
-                self.require(self.negotiated.keeps(encoding::XVP))?;
+                self.require(self.negotiated.keeps(encoding::number::XVP))?;
                 self.negotiated.extensions.xvp |= shown.get(3) == Some(&1);
                 Ok(Ruling::Pass)
             }
@@ -275,7 +240,7 @@ impl Observer {
 
     /// A fence of the target passes. An answer to one of ours is swallowed: it marks a format's start.
     fn judge_target_fence(&mut self, shown: &[u8]) -> Result<Ruling, Misbehavior> {
-        self.require(self.negotiated.keeps(encoding::FENCE))?;
+        self.require(self.negotiated.keeps(encoding::number::FENCE))?;
         self.negotiated.extensions.fence = true;
         let flags = Reader::new(shown.get(4..).unwrap_or_default()).u32().unwrap_or(0);
         if flags & message::FENCE_REQUEST != 0 {

@@ -6,6 +6,8 @@
 use crate::encoding::tight::{self, Dialect, Head};
 use crate::encoding::{Encoding, EncodingSet, Measure, PixelSizes, Walked, hextile, jpeg, trle};
 use crate::message::NAME_SHOWN;
+use crate::trace::body::{Body, Shape};
+use crate::trace::{self, Draft};
 use crate::wire::Reader;
 use crate::{Misbehavior, PixelFormat, limits};
 use model::event::{Event, Sink};
@@ -23,6 +25,8 @@ pub(super) struct Updates {
     rectangle: Rectangle,
     walk: Walk,
     skip: usize,
+    /// Where a skeleton is kept.
+    pub(super) draft: Option<Box<Draft>>,
 }
 
 /// What rectangles may come.
@@ -126,6 +130,7 @@ impl Updates {
             rectangle: Rectangle { width: 0, height: 0, sizes },
             walk: Walk::Header,
             skip: 0,
+            draft: None,
         }
     }
 
@@ -133,6 +138,11 @@ impl Updates {
     pub(super) fn begin(&mut self, rectangles: u16) {
         self.update = Update { open: true, left: rectangles, bytes: 4, ..Update::default() };
         self.walk = Walk::Header;
+        if let Some(draft) = &mut self.draft {
+            draft.line(format_args!("FramebufferUpdate"));
+            draft.keep(&[0, 0]);
+            draft.keep(&rectangles.to_be_bytes());
+        }
     }
 
     /// Forgets the update under way: it was none.
@@ -185,10 +195,14 @@ impl Updates {
                 let taken = self.skip.min(rest.len());
                 self.skip -= taken;
                 *at += taken;
+                self.trace(taken);
                 if self.skip > 0 {
                     return Ok(Progress::Waits);
                 }
                 rest = input.get(*at..).unwrap_or_default();
+            }
+            if let (Walk::Header, Some(draft)) = (&self.walk, &mut self.draft) {
+                draft.end_body();
             }
             let walked = match &mut self.walk {
                 Walk::Header if self.update.left == 0 => return Ok(Progress::Ended),
@@ -204,7 +218,12 @@ impl Updates {
                     let encoding = *encoding;
                     match self.head(encoding, rest, sink)? {
                         Some(len) => {
-                            self.pass(rest, at, len);
+                            let head = head_fields(encoding, rest);
+                            self.trace_head(encoding, rest, head);
+                            self.pass(rest, at, len, head);
+                            if encoding == Encoding::CursorWithAlpha {
+                                self.trace_body();
+                            }
                             continue;
                         }
                         None => return Ok(Progress::Waits),
@@ -213,7 +232,9 @@ impl Updates {
                 Walk::CompactLength => {
                     let Some(len) = tight::compact_len(rest)? else { return Ok(Progress::Waits) };
                     self.walk = Walk::Header;
-                    self.pass(rest, at, len);
+                    let head = tight::compact_fields(rest);
+                    self.trace_compact(head, len - head);
+                    self.pass(rest, at, len, head);
                     continue;
                 }
                 Walk::Hextile(tiles) => tiles.walk(rest, self.rectangle.sizes.pixel),
@@ -226,16 +247,97 @@ impl Updates {
         }
     }
 
-    /// Steps over `len` bytes, of which some may not have come yet.
-    fn pass(&mut self, rest: &[u8], at: &mut usize, len: usize) {
+    /// Steps over `len` bytes, of which some may not have come yet; a skeleton has the first `head` already.
+    fn pass(&mut self, rest: &[u8], at: &mut usize, len: usize, head: usize) {
         let taken = len.min(rest.len());
         *at += taken;
         self.skip += len - taken;
+        self.trace(taken.saturating_sub(head));
+    }
+
+    /// Bytes that do not frame were passed.
+    #[inline]
+    fn trace(&mut self, bytes: usize) {
+        if let Some(draft) = &mut self.draft {
+            draft.blank(bytes);
+        }
+    }
+
+    /// A rectangle's small head; lengths that depend on what is shown are made coarse.
+    fn trace_head(&mut self, encoding: Encoding, rest: &[u8], head: usize) {
+        let Rectangle { width, height, sizes } = self.rectangle;
+        let (Some(draft), Some(head)) = (&mut self.draft, rest.get(..head)) else { return };
+        let area = u64::from(width) * u64::from(height);
+        let (each, most) = match encoding {
+            Encoding::Rre => (sizes.pixel + 8, usize::try_from(area).unwrap_or(0)),
+            Encoding::CoRre => (sizes.pixel + 4, usize::try_from(area.min(0xffff)).unwrap_or(0)),
+            Encoding::H264 => (1, limits::H264),
+            _ if is_lengthed(encoding) => (1, most_compressed(area)),
+            _ => return draft.keep(head),
+        };
+        let count = Reader::new(head).u32().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        let made = trace::coarse(count).min(most).max(count);
+        draft.keep(&u32::try_from(made).unwrap_or(u32::MAX).to_be_bytes());
+        draft.keep(head.get(4..).unwrap_or_default());
+        draft.owe((made - count) * each);
+    }
+
+    /// [7.7.6] A compact length of `head` bytes that says `len`.
+    fn trace_compact(&mut self, head: usize, len: usize) {
+        let Some(draft) = &mut self.draft else { return };
+        let made = trace::coarse(len).min(limits::TIGHT);
+        let bytes = tight::compact(made);
+        draft.keep(&bytes);
+        draft.replace(head, bytes.len());
+        draft.owe(made - len);
+    }
+
+    /// A rectangle's header without its place, and what its body will be replaced by.
+    fn trace_header(&mut self, encoding: Encoding, header: &[u8; 12]) {
+        let Rectangle { width, height, .. } = self.rectangle;
+        let Some(draft) = &mut self.draft else { return };
+        let [x0, x1, y0, y1, rest @ ..] = *header;
+        draft.line(format_args!("{encoding:?}:{width}x{height}"));
+        // [7.8.7] There the place says why the size changes.
+        draft.keep(&if encoding == Encoding::ExtendedDesktopSize { [x0, x1, y0, y1] } else { [0; 4] });
+        draft.keep(&rest);
+        self.trace_body();
+    }
+
+    fn trace_body(&mut self) {
+        let Rectangle { width, height, sizes } = self.rectangle;
+        let (shape, pixel) = match (&self.walk, self.updates_zlib_hex()) {
+            (Walk::Hextile(_), true) => (Shape::ZlibHex, sizes.pixel),
+            (Walk::Hextile(_), false) => (Shape::Hextile, sizes.pixel),
+            (Walk::Trle(_), _) => (Shape::Trle, sizes.cpixel),
+            (Walk::Jpeg(_), _) => (Shape::Jpeg, 1),
+            _ => return,
+        };
+        if let Some(draft) = &mut self.draft {
+            draft.begin_body(Body { shape, width, height, pixel, len: 0 });
+        }
+    }
+
+    fn updates_zlib_hex(&self) -> bool {
+        matches!(&self.walk, Walk::Hextile(tiles) if tiles.is_zlib())
+    }
+
+    /// What of a broken rectangle's first bytes frames: its header, or its own head's length.
+    pub(super) fn head_of_fault(&self, rest: &[u8]) -> Vec<u8> {
+        let kept = match self.walk {
+            Walk::Header => 12,
+            Walk::Head(encoding) => head_fields(encoding, rest),
+            Walk::CompactLength => tight::compact_fields(rest),
+            // A tile that breaks the rules follows tiles that were not kept.
+            Walk::Hextile(_) | Walk::Trle(_) | Walk::Jpeg(_) => 0,
+        };
+        rest.get(..kept).unwrap_or(rest).to_vec()
     }
 
     /// Takes over how far a walk came; false: it needs more bytes.
     fn walked(&mut self, walked: Walked, at: &mut usize) -> Result<bool, Misbehavior> {
         *at += walked.taken;
+        self.trace(walked.taken);
         self.skip = walked.skip;
         if let Some(fault) = walked.fault {
             return Err(fault);
@@ -278,6 +380,7 @@ impl Updates {
         self.update.has_pixels |= !pseudo;
         let screen = self.screen;
         self.open_body(encoding, (x, y))?;
+        self.trace_header(encoding, header);
         sink.event(Event::Rectangle { encoding: number, width, height });
         if self.screen != screen {
             sink.event(Event::Resize { width, height });
@@ -394,10 +497,7 @@ impl Updates {
             Encoding::ExtendedDesktopSize => return self.head_of_layout(rest),
             Encoding::DesktopName => return self.head_of_name(rest, sink),
             _ => match r.u32() {
-                Some(length) => {
-                    let most = usize::try_from(area * 8 + 65_536).unwrap_or(limits::ZLIB);
-                    Some(4 + within(length, most.min(limits::ZLIB))?)
-                }
+                Some(length) => Some(4 + within(length, most_compressed(area))?),
                 None => None,
             },
         };
@@ -480,6 +580,37 @@ impl Updates {
         self.walk = Walk::Header;
         sink.event(Event::DesktopName(shown));
         Ok(Some(4 + length))
+    }
+}
+
+/// Most bytes of a compressed rectangle.
+fn most_compressed(area: u64) -> usize {
+    usize::try_from(area * 8 + 65_536).unwrap_or(limits::ZLIB).min(limits::ZLIB)
+}
+
+/// Whether it is a length of four bytes and what that counts.
+fn is_lengthed(encoding: Encoding) -> bool {
+    !matches!(
+        encoding,
+        Encoding::Tight
+            | Encoding::TightPng
+            | Encoding::CursorWithAlpha
+            | Encoding::VmwareCursor
+            | Encoding::VmwareDisplayMode
+            | Encoding::ExtendedDesktopSize
+            | Encoding::DesktopName
+    )
+}
+
+/// Bytes of a rectangle's small head that frame: counts, lengths, kinds.
+fn head_fields(encoding: Encoding, rest: &[u8]) -> usize {
+    match encoding {
+        Encoding::Tight | Encoding::TightPng => tight::fields(rest),
+        Encoding::H264 => 8,
+        Encoding::VmwareCursor => 2,
+        Encoding::VmwareDisplayMode => 16,
+        Encoding::ExtendedDesktopSize => 1,
+        _ => 4,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The viewer's direction: input, requests, and everything that policy is about.
 
 use super::formats::Mark;
+use super::lane::Lane;
 use super::negotiated::keeps;
 use super::pressed::PressedKey;
 use super::target::ultra_file;
@@ -18,11 +19,7 @@ const OWN_FENCE: &[u8; 8] = b"\0GH-sync";
 /// Place in the viewer's bytes.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
-    /// Bytes of the message under way that need no look.
-    skip: usize,
-    dropping: bool,
-    /// The message under way.
-    kind: Option<u8>,
+    pub(super) lane: Lane,
     /// Fences of the viewer that ask for an exact answer.
     exact_fences: u64,
     /// Payload of the last of them.
@@ -31,13 +28,12 @@ pub(super) struct Stream {
     after_exact_fence: bool,
     /// Fences of our own.
     own_fences: u64,
-    fault: Option<Misbehavior>,
 }
 
 impl Stream {
     pub(super) fn is_at_boundary(&self) -> bool {
         // Nothing of a message that is being dropped has left.
-        self.kind.is_none() || self.dropping
+        self.lane.kind.is_none() || self.lane.dropping
     }
 
     pub(super) fn is_last_exact_fence(&self, payload: &[u8]) -> bool {
@@ -46,44 +42,24 @@ impl Stream {
 }
 
 /// The number in the payload of a fence of our own.
-pub(super) fn own_fence_number(payload: &[u8]) -> Option<u64> {
+pub(crate) fn own_fence_number(payload: &[u8]) -> Option<u64> {
     let number = payload.strip_prefix(OWN_FENCE)?.first_chunk::<8>()?;
     (payload.len() == 16).then_some(u64::from_be_bytes(*number))
 }
 
 impl Observer {
-    pub(super) fn observe_viewer<S: Sink>(
+    pub(super) fn run_viewer<S: Sink>(
         &mut self,
         input: &[u8],
+        at: &mut usize,
         sink: &mut S,
-    ) -> (usize, Option<Misbehavior>) {
-        let mut at = 0;
-        if let Some(fault) = self.viewer.fault.filter(|_| !input.is_empty()) {
-            return (0, Some(fault));
-        }
+    ) -> Result<(), Misbehavior> {
         loop {
-            let Err(fault) = self.run_viewer(input, &mut at, sink) else { return (at, None) };
-            Self::report_fault(Origin::Viewer, fault, sink);
-            if !self.is_joined_late() {
-                self.viewer.fault = Some(fault);
-                return (at, Some(fault));
-            }
-            self.lose_step(Origin::Viewer, input, &mut at);
-        }
-    }
-
-    fn run_viewer<S: Sink>(&mut self, input: &[u8], at: &mut usize, sink: &mut S) -> Result<(), Misbehavior> {
-        loop {
-            if let Some(message) = self.viewer.kind {
-                self.skip_viewer_body(input, at);
-                if self.viewer.skip > 0 {
-                    if self.viewer.dropping {
-                        self.insert_waiting(Origin::Viewer, *at);
-                    }
-                    return Ok(());
+            if !self.pass_message(Origin::Viewer, input, at, sink) {
+                if self.viewer.lane.dropping {
+                    self.insert_waiting(Origin::Viewer, *at);
                 }
-                self.viewer.kind = None;
-                self.report_message(Origin::Viewer, message, sink);
+                return Ok(());
             }
             if self.is_searching(Origin::Viewer) && !self.search_viewer(input, at) {
                 return Ok(());
@@ -98,22 +74,12 @@ impl Observer {
             let Some(extent) = kind::measure(rest, dialect)? else { return Ok(()) };
             let Some(shown) = rest.get(..extent.look) else { return Ok(()) };
             let ruling = self.judge_viewer(message, shown, extent, *at, sink)?;
-            self.viewer.kind = Some(message);
-            self.viewer.dropping = ruling != Ruling::Pass;
-            self.viewer.skip = extent.total;
+            self.trace_message(Origin::Viewer, shown, extent);
+            self.viewer.lane.begin(message, extent, ruling);
             if ruling == Ruling::Drop {
                 self.report_dropped(Origin::Viewer, message, sink);
             }
         }
-    }
-
-    fn skip_viewer_body(&mut self, input: &[u8], at: &mut usize) {
-        let taken = self.viewer.skip.min(input.len().saturating_sub(*at));
-        if self.viewer.dropping {
-            self.drop_bytes(*at, taken);
-        }
-        *at += taken;
-        self.viewer.skip -= taken;
     }
 
     /// Says what a message means, and whether it may leave. Those that change nothing at the target are
@@ -231,7 +197,7 @@ impl Observer {
         };
         self.counters.pointers += 1;
         sink.event(Event::Pointer { x, y, buttons });
-        if allowed {
+        if allowed && self.is_live() {
             self.pressed.pointer(buttons, x, y);
         }
         Ruling::pass_if(allowed)
@@ -360,8 +326,9 @@ impl Observer {
             asked.insert(encoding);
         }
         self.updates.rules.asked = asked;
-        self.updates.rules.tight_without_zlib |= self.negotiated.keeps(encoding::TIGHT_WITHOUT_ZLIB);
-        self.negotiated.extensions.extended_clipboard |= self.negotiated.keeps(encoding::EXTENDED_CLIPBOARD);
+        self.updates.rules.tight_without_zlib |= self.negotiated.keeps(encoding::number::TIGHT_WITHOUT_ZLIB);
+        self.negotiated.extensions.extended_clipboard |=
+            self.negotiated.keeps(encoding::number::EXTENDED_CLIPBOARD);
     }
 }
 

@@ -5,6 +5,8 @@
 //!
 //! INVARIANT: challenges, responses, user names and passwords are skipped by length and never looked at.
 
+mod blank;
+
 use crate::security_type::Subtype;
 use crate::server_init::ServerInit;
 use crate::version::{Version, VersionLine};
@@ -52,8 +54,8 @@ pub enum AuthResult {
 
 /// What the bytes did.
 pub(super) enum Step {
-    /// These bytes of this side are read.
-    Taken(Origin, usize),
+    /// These bytes of this side are read; what they are is for a skeleton.
+    Taken(Origin, usize, Phase),
     /// More are needed.
     Wait,
     /// The handshake is over.
@@ -71,7 +73,7 @@ pub(super) enum Outcome {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
+pub(super) enum Phase {
     ServerVersion,
     RepeaterId,
     ViewerVersion,
@@ -111,7 +113,7 @@ enum Phase {
 
 /// Where a skipped exchange leads to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum After {
+pub(super) enum After {
     VncResponse,
     MsLogonAnswer,
     Result,
@@ -165,8 +167,8 @@ impl Opening {
         let mut reader = Reader::new(if from == Origin::Viewer { viewer } else { target });
         match self.read(&mut reader) {
             Ok(next) => {
-                self.phase = next;
-                Ok(Step::Taken(from, reader.taken()))
+                let phase = std::mem::replace(&mut self.phase, next);
+                Ok(Step::Taken(from, reader.taken(), phase))
             }
             Err(Stop::Bytes) => Ok(Step::Wait),
             Err(Stop::Fault(fault)) => Err((from, fault)),

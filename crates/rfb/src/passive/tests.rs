@@ -2,6 +2,7 @@
 
 use super::{AuthResult, PassiveSession, Progress, Seen};
 use crate::security_type::Subtype;
+use crate::trace::{Replay, Trace};
 use crate::wire::Put;
 use crate::{Misbehavior, PixelFormat, SecurityType, ServerInit};
 use model::event::{Event, Origin};
@@ -98,7 +99,36 @@ fn read(script: &Script) -> Reading {
         let apart = of(first).chain(of(first.other())).map(|(from, bytes)| (*from, bytes.as_slice()));
         assert_eq!(read_pieces(apart), whole);
     }
+    assert_skeleton(script, &whole);
     whole
+}
+
+fn skeleton(script: &Script) -> String {
+    let mut session = PassiveSession::new();
+    session.keep_skeleton();
+    script.0.iter().for_each(|(from, bytes)| session.handle(*from, bytes, &mut |_: Event<'_>| {}));
+    session.take_skeleton() + &session.finish_skeleton()
+}
+
+/// The skeleton frames as the script does, and does not change with what is blank in it.
+#[track_caller]
+fn assert_skeleton(script: &Script, reading: &Reading) {
+    let text = skeleton(script);
+    let trace = Trace::parse(&text).unwrap();
+    for piece in [1, usize::MAX] {
+        let outcome = Replay::new(&trace, piece).run(&mut |_: Event<'_>| {});
+        assert_eq!(trace.difference(&outcome), None, "{text}");
+        assert_eq!(outcome.framed, reading.framed, "{text}");
+    }
+    let mut changed = script.clone();
+    let mut blank = [V, S].map(|from| trace.bytes(from).into_iter());
+    for (from, bytes) in &mut changed.0 {
+        let blank = &mut blank[usize::from(*from == S)];
+        for (byte, blank) in bytes.iter_mut().zip(blank) {
+            *byte ^= if blank == 0 && *byte > 0 { 0x80 } else { 0 };
+        }
+    }
+    assert_eq!(skeleton(&changed), text);
 }
 
 #[track_caller]
@@ -289,7 +319,7 @@ fn lengths_that_lie_end_the_reading_at_once() {
     );
 }
 
-/// Passwords on the wire go nowhere: neither what was seen nor what is held has them.
+/// Passwords on the wire go nowhere: neither what was seen nor what is held nor a skeleton has them.
 #[test]
 fn challenges_responses_and_passwords_are_not_kept() {
     let mut script = Script::security(2).says(S, b"CHALLENGECHALLEN").says(V, b"RESPONSERESPONSE").accepted();

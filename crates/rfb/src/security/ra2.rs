@@ -25,6 +25,7 @@ use crate::records::{Key, RecordKeys};
 use crate::wire::{Put, Reader};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 /// The four kinds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -73,6 +74,18 @@ impl Kind {
     /// What the side with the key `own` sends to prove that it saw the same keys.
     fn hash(self, own: &Ra2PublicKey, others: &Ra2PublicKey) -> Vec<u8> {
         self.digest([&own.wire(), &others.wire()])
+    }
+
+    /// Takes the hash of the side with the key `theirs`: false while it is not whole.
+    fn take_hash(
+        self,
+        reader: &mut Reader<'_>,
+        theirs: &Ra2PublicKey,
+        ours: &Ra2PublicKey,
+    ) -> Result<bool, Misbehavior> {
+        let expected = self.hash(theirs, ours);
+        let Some(hash) = reader.take(expected.len()) else { return Ok(false) };
+        if bool::from(hash.ct_eq(&expected)) { Ok(true) } else { Err(Misbehavior::SecurityExchange) }
     }
 }
 

@@ -347,7 +347,7 @@ fn tight_golden() {
 
 #[test]
 fn indexed_colors_golden() {
-    let format = PixelFormat { true_color: false, bits_per_pixel: 8, depth: 8, ..PixelFormat::RGB888 };
+    let format = PixelFormat::MAPPED;
     let mut decoder = Decoder::new(&ServerInit { pixel_format: format, ..init(2, 1) }).unwrap();
     let map = [1, 0, 0, 7, 0, 2, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x12];
     feed(&mut decoder, &map, 1).unwrap();

@@ -19,29 +19,6 @@ const LOSSLESS: [i32; 10] = [
     number::COPY_RECT,
 ];
 
-const RGB565: PixelFormat = PixelFormat {
-    bits_per_pixel: 16,
-    depth: 16,
-    red_max: 31,
-    green_max: 63,
-    blue_max: 31,
-    red_shift: 11,
-    green_shift: 5,
-    blue_shift: 0,
-    ..PixelFormat::RGB888
-};
-const BGR233: PixelFormat = PixelFormat {
-    bits_per_pixel: 8,
-    depth: 8,
-    red_max: 7,
-    green_max: 7,
-    blue_max: 3,
-    red_shift: 0,
-    green_shift: 3,
-    blue_shift: 6,
-    ..PixelFormat::RGB888
-};
-
 /// Formats with whole and short channels, both byte orders, three and four byte CPIXELs.
 fn formats() -> Vec<PixelFormat> {
     let rgb = PixelFormat::RGB888;
@@ -57,8 +34,18 @@ fn formats() -> Vec<PixelFormat> {
         ..rgb
     };
     let short = PixelFormat { depth: 12, red_max: 15, green_max: 15, blue_max: 15, ..rgb };
-    let map = PixelFormat { true_color: false, ..BGR233 };
-    let formats = [rgb, high, bgr, deep, short, PixelFormat { depth: 32, ..rgb }, RGB565, BGR233, map];
+    let map = PixelFormat::MAPPED;
+    let formats = [
+        rgb,
+        high,
+        bgr,
+        deep,
+        short,
+        PixelFormat { depth: 32, ..rgb },
+        PixelFormat::RGB565,
+        PixelFormat::BGR233,
+        map,
+    ];
     formats.into_iter().flat_map(|f| [f, PixelFormat { big_endian: true, ..f }]).collect()
 }
 

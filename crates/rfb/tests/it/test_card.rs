@@ -266,7 +266,7 @@ fn parts_of_the_screen_are_sent_once() {
 
 #[test]
 fn low_colors_and_color_maps() {
-    let format = PixelFormat { true_color: false, bits_per_pixel: 8, depth: 8, ..PixelFormat::RGB888 };
+    let format = PixelFormat::MAPPED;
     let mut pair = Pair::new(TestCard::still(320, 200));
     let mut message = vec![0; 4];
     format.write(&mut message);

@@ -17,6 +17,9 @@ pub(crate) struct Model {
     pub taken_by: Option<String>,
     pub session_id: Option<Uuid>,
     pub resume_hash: Option<Vec<u8>>,
+    pub sealed_vnc_password: Option<Vec<u8>>,
+    pub user_id: Option<Uuid>,
+    pub subject_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -6,16 +6,19 @@
 
 use crate::entity::{ticket, vnc_session};
 use crate::value::{end_reason_from, from_json, ingress_from, moment, to_json};
-use crate::{SessionStatus, Store, StoreError, TokenHash};
+use crate::{AuditEntry, Owner, Sealed, SessionStatus, Store, StoreError, TokenHash, always};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::session::{EndReason, Ingress};
-use model::{BootId, Coded, NodeId, Policy, SessionId, TargetId, TicketId};
+use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, DeleteMany, EntityTrait, ExprTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
+use uuid::Uuid;
+use uuid::Uuid;
 
 /// A ticket to issue.
 #[derive(Clone, Debug)]
@@ -30,10 +33,25 @@ pub struct NewTicket {
     pub policy: Policy,
     /// For whom, in the journal.
     pub subject: String,
+    /// Whose it is; none for tickets that are handed out to strangers.
+    pub owner: Option<Owner>,
     /// Now.
     pub created_at: DateTime<Utc>,
     /// From then on it cannot be taken.
     pub expires_at: DateTime<Utc>,
+    /// The one-time password for VncAuth that its holder gets too, where that is switched on.
+    pub sealed_vnc_password: Option<Sealed>,
+}
+
+/// A ticket that may be the one a VncAuth response was made for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VncCandidate {
+    /// Which.
+    pub id: TicketId,
+    /// To take it by.
+    pub token_hash: TokenHash,
+    /// What the response is compared with.
+    pub sealed_vnc_password: Sealed,
 }
 
 /// A ticket as stored.
@@ -47,6 +65,8 @@ pub struct TicketRecord {
     pub policy: Policy,
     /// For whom.
     pub subject: String,
+    /// Whose it is.
+    pub owner: Option<Owner>,
     /// When it was issued.
     pub created_at: DateTime<Utc>,
     /// From then on it cannot be taken.
@@ -96,6 +116,10 @@ pub struct TakenTicket {
     pub policy: Policy,
     /// For whom.
     pub subject: String,
+    /// Whose it is.
+    pub owner: Option<Owner>,
+    /// From then on it could not have been taken; the session of a person is over by then, too.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// Why a ticket was not taken. The three refusals look alike to the taker; they differ for the owner's log.
@@ -166,6 +190,8 @@ pub struct Resumed {
     pub policy: Policy,
     /// For whom.
     pub subject: String,
+    /// Whose it is.
+    pub owner: Option<Owner>,
     /// When the session first started; limits of duration count from here.
     pub started_at: DateTime<Utc>,
     /// How it came in.
@@ -221,14 +247,23 @@ const RESUMABLE: [EndReason; 7] = [
 #[derive(Clone, Debug)]
 pub struct Tickets {
     store: Store,
+    audit: Vec<AuditEntry>,
 }
 
 impl Tickets {
     pub(crate) fn new(store: Store) -> Self {
-        Tickets { store }
+        Tickets { store, audit: Vec::new() }
     }
 
-    /// Stores a new ticket. A target that does not exist is a `store.conflict`.
+    /// The same, with an entry that is written down with the ticket that is issued next, in its transaction.
+    #[must_use]
+    pub fn audited(mut self, entry: AuditEntry) -> Self {
+        self.audit.push(entry);
+        self
+    }
+
+    /// Stores a new ticket; it takes the place of one that the same person has to the same target and did not take. A
+    /// target that does not exist is a `store.conflict`.
     ///
     /// # Errors
     /// The database's.
@@ -245,13 +280,21 @@ impl Tickets {
             taken_by: None,
             session_id: None,
             resume_hash: None,
+            sealed_vnc_password: new.sealed_vnc_password.map(|sealed| sealed.0),
+            user_id: new.owner.map(|owner| owner.user.0),
+            subject_id: new.owner.map(|owner| owner.subject.0),
         };
+        let now = row.created_at;
         self.store
-            .write(move |tx| {
-                let row = ticket::ActiveModel::from(row.clone()).reset_all();
-                Box::pin(
-                    async move { ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) },
-                )
+            .write_with(&self.audit, now, always, move |tx| {
+                let row = row.clone();
+                Box::pin(async move {
+                    if let Some(user) = row.user_id {
+                        untaken(user, Some(row.target_id)).exec(tx).await?;
+                    }
+                    let row = ticket::ActiveModel::from(row).reset_all();
+                    ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
+                })
             })
             .await
     }
@@ -273,6 +316,25 @@ impl Tickets {
         } else {
             TicketState::Fresh(record)
         })
+    }
+
+    /// Tickets with a VncAuth password that can be taken now, the newest `most` of them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn vnc_candidates(
+        &self,
+        most: u64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<VncCandidate>, StoreError> {
+        let query = ticket::Entity::find()
+            .filter(ticket::Column::SealedVncPassword.is_not_null())
+            .filter(ticket::Column::TakenAt.is_null())
+            .filter(ticket::Column::ExpiresAt.gt(moment(now)))
+            .order_by_desc(ticket::Column::CreatedAt)
+            .limit(most);
+        let rows = self.store.read(|db| Box::pin(query.all(db))).await?;
+        Ok(rows.into_iter().filter_map(candidate).collect())
     }
 
     /// Takes a ticket. Of all that ever try, one succeeds.
@@ -297,7 +359,9 @@ impl Tickets {
             id: TicketId(row.id),
             target: TargetId(row.target_id),
             policy: from_json(&row.policy, "tickets.policy")?,
+            owner: owner(row.user_id, row.subject_id),
             subject: row.subject,
+            expires_at: row.expires_at,
         })
     }
 
@@ -336,6 +400,17 @@ impl Tickets {
         Ok(done.rows_affected > 0)
     }
 
+    /// Withdraws what a person has not taken yet, to one target or to all: a new request takes the place of an earlier
+    /// one. Answers how many.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn revoke_of(&self, user: UserId, target: Option<TargetId>) -> Result<u64, StoreError> {
+        let delete = untaken(user.0, target.map(|target| target.0));
+        let done = self.store.write(move |tx| Box::pin(delete.clone().exec(tx))).await?;
+        Ok(done.rows_affected)
+    }
+
     /// Forgets tickets that expired before `before`. Until then a second use is still told apart from nonsense.
     ///
     /// # Errors
@@ -345,6 +420,22 @@ impl Tickets {
         let done = self.store.write(move |tx| Box::pin(delete.clone().exec(tx))).await?;
         Ok(done.rows_affected)
     }
+}
+
+fn candidate(row: ticket::Model) -> Option<VncCandidate> {
+    Some(VncCandidate {
+        id: TicketId(row.id),
+        token_hash: TokenHash(row.token_hash.try_into().ok()?),
+        sealed_vnc_password: Sealed(row.sealed_vnc_password?),
+    })
+}
+
+/// What a person has not taken yet.
+fn untaken(user: Uuid, target: Option<Uuid>) -> DeleteMany<ticket::Entity> {
+    ticket::Entity::delete_many()
+        .filter(ticket::Column::UserId.eq(user))
+        .filter(Condition::all().add_option(target.map(|target| ticket::Column::TargetId.eq(target))))
+        .filter(ticket::Column::TakenAt.is_null())
 }
 
 enum Attempt {
@@ -362,6 +453,8 @@ async fn take(tx: &DatabaseTransaction, wish: &TakeTicket, now: DateTime<Utc>) -
         .col_expr(ticket::Column::TakenBy, Expr::value(wish.taken_by.to_string()))
         .col_expr(ticket::Column::SessionId, Expr::value(wish.session.0))
         .col_expr(ticket::Column::ResumeHash, Expr::value(wish.resume_hash.map(TokenHash::to_column)))
+        // used up with the ticket
+        .col_expr(ticket::Column::SealedVncPassword, Expr::value(None::<Vec<u8>>))
         .exec_with_returning(tx)
         .await?;
     if let Some(row) = rows.into_iter().next() {
@@ -449,6 +542,7 @@ fn resumed(was_active: bool, after: vnc_session::Model) -> Result<Resumed, Resum
         session: SessionId(after.id),
         target: TargetId(after.target_id.ok_or(corrupt("vnc_sessions.target_id"))?),
         policy: from_json(&after.policy, "vnc_sessions.policy")?,
+        owner: owner(after.user_id, after.subject_id),
         subject: after.subject,
         started_at: after.start_time,
         ingress: ingress_from(&after.ingress).ok_or(corrupt("vnc_sessions.ingress"))?,
@@ -457,11 +551,16 @@ fn resumed(was_active: bool, after: vnc_session::Model) -> Result<Resumed, Resum
     })
 }
 
+fn owner(user: Option<Uuid>, subject: Option<Uuid>) -> Option<Owner> {
+    Some(Owner { user: UserId(user?), subject: SubjectId(subject?) })
+}
+
 fn record(row: ticket::Model) -> Result<TicketRecord, StoreError> {
     Ok(TicketRecord {
         id: TicketId(row.id),
         target: TargetId(row.target_id),
         policy: from_json(&row.policy, "tickets.policy")?,
+        owner: owner(row.user_id, row.subject_id),
         subject: row.subject,
         created_at: row.created_at,
         expires_at: row.expires_at,

@@ -6,7 +6,9 @@ use crate::house::{
 use model::session::EndReason;
 use model::{BootId, Coded, SessionId};
 use std::time::Duration;
-use store::{ResumeTicket, SessionStatus, Store, TakeError, TakeTicket, TicketState, TokenHash};
+use store::{
+    NewTicket, ResumeTicket, Sealed, SessionStatus, Store, TakeError, TakeTicket, TicketState, TokenHash,
+};
 use uuid::Uuid;
 
 /// Many takers of one ticket, on all these stores at once.
@@ -47,6 +49,27 @@ async fn running(house: &House, expires_in: Option<i64>) -> (ResumeTicket, Sessi
         boot: BootId(Uuid::from_u128(3)),
     };
     (resume, session.id)
+}
+
+on_both! {
+    async fn a_vnc_password_is_a_candidate_while_its_ticket_can_be_taken(house) {
+        let target = house.target("desk").await;
+        let tickets = house.store.tickets();
+        for (token, sealed, created) in [(1, Some(1), 0), (2, None, 1), (3, Some(3), 2), (4, Some(4), 3)] {
+            let sealed_vnc_password = sealed.map(|byte| Sealed(vec![byte; 40]));
+            let new = NewTicket { sealed_vnc_password, created_at: after(created), ..new_ticket(target.id, token) };
+            tickets.issue(new).await.unwrap();
+        }
+        let candidates = async |most: u64, at: i64| {
+            let found = tickets.vnc_candidates(most, after(at)).await.unwrap();
+            found.into_iter().map(|c| (c.token_hash.0[0], c.sealed_vnc_password.0[0])).collect::<Vec<_>>()
+        };
+        assert_eq!(candidates(9, 10).await, [(4, 4), (3, 3), (1, 1)]);
+        assert_eq!(candidates(2, 10).await, [(4, 4), (3, 3)], "the newest");
+        tickets.take(take(TokenHash([3; 32])), noon()).await.unwrap();
+        assert_eq!(candidates(9, 10).await, [(4, 4), (1, 1)]);
+        assert_eq!(candidates(9, 3600).await, [], "expired");
+    }
 }
 
 on_both! {
@@ -206,7 +229,7 @@ on_both! {
     async fn a_removed_target_has_nothing_to_go_on_with(house) {
         let (wish, session) = running(&house, None).await;
         let row = house.store.sessions().find(session).await.unwrap().unwrap();
-        house.store.targets().remove(row.target.unwrap()).await.unwrap();
+        house.store.targets().remove(row.target.unwrap(), noon()).await.unwrap();
         assert_eq!(house.store.tickets().resume(wish, noon()).await.unwrap_err().code(), "ticket.used");
     }
 }

@@ -11,29 +11,6 @@ use testkit::xvnc::{Xvnc, XvncOptions};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-const RGB565: PixelFormat = PixelFormat {
-    bits_per_pixel: 16,
-    depth: 16,
-    red_max: 31,
-    green_max: 63,
-    blue_max: 31,
-    red_shift: 11,
-    green_shift: 5,
-    blue_shift: 0,
-    ..PixelFormat::RGB888
-};
-const BGR233: PixelFormat = PixelFormat {
-    bits_per_pixel: 8,
-    depth: 8,
-    red_max: 7,
-    green_max: 7,
-    blue_max: 3,
-    red_shift: 0,
-    green_shift: 3,
-    blue_shift: 6,
-    ..PixelFormat::RGB888
-};
-
 /// The first whole screen in an encoding and a format. Without CopyRect, cursors and other company.
 async fn picture<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
@@ -60,7 +37,12 @@ async fn compare_xvnc(depth: u8, encodings: &[i32]) {
     let mut xvnc = Xvnc::start(XvncOptions { depth, ..XvncOptions::default() }).await.unwrap();
     xvnc.draw_scene().await.unwrap();
     let connect = || async { TcpStream::connect(xvnc.address()).await.unwrap() };
-    for format in [None, Some(RGB565), Some(BGR233), Some(PixelFormat { big_endian: true, ..RGB565 })] {
+    for format in [
+        None,
+        Some(PixelFormat::RGB565),
+        Some(PixelFormat::BGR233),
+        Some(PixelFormat { big_endian: true, ..PixelFormat::RGB565 }),
+    ] {
         let raw = picture(connect().await, number::RAW, format).await;
         assert!(colors(&raw) > 40, "the scene has only {} colors", colors(&raw));
         for &encoding in encodings {
@@ -96,7 +78,7 @@ async fn x11vnc_shows_the_same_pixels_in_every_encoding() {
         let other = picture(connect().await, encoding, None).await;
         assert_same(&other, &raw, &format!("encoding {encoding}"));
     }
-    for format in [RGB565, BGR233] {
+    for format in [PixelFormat::RGB565, PixelFormat::BGR233] {
         let raw = picture(connect().await, number::RAW, Some(format)).await;
         for encoding in [number::CORRE, number::HEXTILE, number::ZLIB, number::TIGHT, number::ZRLE] {
             let other = picture(connect().await, encoding, Some(format)).await;
@@ -120,7 +102,7 @@ async fn qemu_shows_the_same_pixels_in_every_encoding() {
     drop(viewer);
     qemu.qmp(r#"{"execute":"stop"}"#).await.unwrap();
     let connect = || async { UnixStream::connect(qemu.vnc_path()).await.unwrap() };
-    for format in [None, Some(RGB565)] {
+    for format in [None, Some(PixelFormat::RGB565)] {
         let raw = picture(connect().await, number::RAW, format).await;
         for encoding in [number::ZRLE, number::TIGHT, number::TIGHT_PNG, number::ZLIB, number::HEXTILE] {
             if encoding == number::TIGHT_PNG && format.is_some() {

@@ -347,6 +347,8 @@ export interface components {
             protocol: string;
             /** @description 256 bits in lower-case base32. */
             token: string;
+            /** @description One-time password for viewers that know only VncAuth, where that is switched on. */
+            vnc_password?: string | null;
             websocket_path: string;
         };
         /** @description What kind of console, for how long. */
@@ -461,6 +463,10 @@ export interface components {
              * @description Viewer's round trip in milliseconds.
              */
             round_trip_ms?: number | null;
+            /** @description The address that was dialed, where the target is on the network. */
+            server_ip?: string | null;
+            /** Format: int32 */
+            server_port?: number | null;
             stage?: components["schemas"]["SessionStage"] | null;
             /** Format: date-time */
             start_time: string;
@@ -588,7 +594,7 @@ export interface components {
         SessionStatus: "active" | "terminated" | "blocked";
         /** @description Figures at a glance. */
         Status: {
-            /** @description Sessions that run now. */
+            /** @description Sessions that run now, without those that only wait for a lost viewer. */
             active_sessions: number;
             /**
              * Format: int64
@@ -610,7 +616,7 @@ export interface components {
         Strength: "open" | "authenticated" | "encrypted_anonymous" | "encrypted_verified";
         /** @description A target, without its secret. */
         Target: {
-            /** @description Sessions that run now. */
+            /** @description Sessions that run now, without those that only wait for a lost viewer. */
             active_sessions: number;
             /** @description `host:port`, `unix:/path` or `testcard`. */
             address: string;

@@ -9,7 +9,6 @@ use crate::security::{Answer, Exchange, Turn, credentials, fits};
 use crate::wire::{Put, Reader};
 use model::target::Credentials;
 use std::sync::Arc;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The client's side.
@@ -167,12 +166,9 @@ impl Exchange for Client {
             }
             State::Hash => {
                 let (own, others) = self.keys()?;
-                let expected = self.kind.hash(others, own.public());
-                let Some(hash) = reader.take(expected.len()) else { return Ok(()) };
-                if !bool::from(hash.ct_eq(&expected)) {
-                    return Err(Misbehavior::SecurityExchange.into());
+                if self.kind.take_hash(reader, others, own.public())? {
+                    self.state = State::Subtype;
                 }
-                self.state = State::Subtype;
             }
             State::Subtype => match reader.u8() {
                 None => {}

@@ -1,7 +1,6 @@
 //! RA2 on the server's side.
 
 use super::{Kind, Ra2Key, Ra2PublicKey, put_random, take_key, take_random};
-use crate::Misbehavior;
 use crate::handshake::{Claim, HandshakeError, Job, Step};
 use crate::security::job::Output;
 use crate::security::random::Random;
@@ -10,7 +9,6 @@ use crate::security::{Answer, Exchange, Turn};
 use crate::wire::Reader;
 use model::Secret;
 use std::sync::Arc;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The server's side.
@@ -116,12 +114,9 @@ impl Exchange for Server {
                 }
             }
             State::Hash => {
-                let expected = self.kind.hash(self.others()?, self.own.public());
-                let Some(hash) = reader.take(expected.len()) else { return Ok(()) };
-                if !bool::from(hash.ct_eq(&expected)) {
-                    return Err(Misbehavior::SecurityExchange.into());
+                if self.kind.take_hash(reader, self.others()?, self.own.public())? {
+                    self.state = State::SendSubtype;
                 }
-                self.state = State::SendSubtype;
             }
             State::Credentials => {
                 if let Some(claim) = take_credentials(reader) {

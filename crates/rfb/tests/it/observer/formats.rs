@@ -84,7 +84,7 @@ fn what_no_format_explains_is_ambiguous() {
 }
 
 fn with_fences(shell: &mut Shell) {
-    shell.feed(Viewer, &set_encodings(&[0, encoding::FENCE]));
+    shell.feed(Viewer, &set_encodings(&[0, encoding::number::FENCE]));
     shell.feed(Target, &fence(1 << 31, b"x"));
     shell.feed(Viewer, &cat(&[&fence(0, b"x"), &request(0), &request(1)]));
 }

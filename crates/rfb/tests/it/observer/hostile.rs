@@ -113,7 +113,7 @@ fn rectangles_that_cannot_be() {
 
 #[test]
 fn lengths_that_nobody_means() {
-    let clip = || with_encodings(&[encoding::EXTENDED_CLIPBOARD]);
+    let clip = || with_encodings(&[encoding::number::EXTENDED_CLIPBOARD]);
     let too_long = Some(Misbehavior::MessageTooLong);
     for kind in [6, 3] {
         let from = if kind == 6 { Viewer } else { Target };

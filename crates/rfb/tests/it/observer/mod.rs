@@ -8,4 +8,5 @@ mod late;
 mod policy;
 mod session;
 mod shell;
+mod skeleton;
 mod split;

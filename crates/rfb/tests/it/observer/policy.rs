@@ -41,7 +41,8 @@ fn encodings_are_cut_to_what_can_be_framed() {
     let mut shell = live(Policy::default());
     let offered =
         [1, 50, 7, -260, 16, 21, 5, 2, 6, 0, -27, -254, -223, -224, -258, -261, -308, -309, -312, -313];
-    let more = [-307, encoding::EXTENDED_CLIPBOARD, -316, 0x574d_5664, -239, -305, -32_768, 8, 999, -317];
+    let more =
+        [-307, encoding::number::EXTENDED_CLIPBOARD, -316, 0x574d_5664, -239, -305, -32_768, 8, 999, -317];
     let sent = passes(&mut shell, Viewer, &set_encodings(&[&offered[..], &more].concat()));
     let kept = [
         1,
@@ -64,7 +65,7 @@ fn encodings_are_cut_to_what_can_be_framed() {
         -312,
         -313,
         -307,
-        encoding::EXTENDED_CLIPBOARD,
+        encoding::number::EXTENDED_CLIPBOARD,
         -316,
         0x574d_5664,
         -239,
@@ -88,12 +89,12 @@ fn policy_takes_its_extensions_out_of_the_list() {
     let sent = passes(
         &mut live(policy),
         Viewer,
-        &set_encodings(&[0, -308, -259, encoding::EXTENDED_CLIPBOARD, -309]),
+        &set_encodings(&[0, -308, -259, encoding::number::EXTENDED_CLIPBOARD, -309]),
     );
     assert_eq!(sent, set_encodings(&[0, -309]));
     let one_way = Policy { clipboard_to_target: deny, ..Policy::default() };
-    let sent = passes(&mut live(one_way), Viewer, &set_encodings(&[0, encoding::EXTENDED_CLIPBOARD]));
-    assert_eq!(sent, set_encodings(&[0, encoding::EXTENDED_CLIPBOARD]));
+    let sent = passes(&mut live(one_way), Viewer, &set_encodings(&[0, encoding::number::EXTENDED_CLIPBOARD]));
+    assert_eq!(sent, set_encodings(&[0, encoding::number::EXTENDED_CLIPBOARD]));
 }
 
 #[test]
@@ -146,6 +147,19 @@ fn what_is_pressed_is_let_go_once_when_input_stops() {
     shell.observer.set_policy(Policy { view_only: true, ..Policy::default() });
     shell.observer.release_input();
     assert!(!shell.observer.has_insertions(Target));
+}
+
+#[test]
+fn who_only_watches_lets_go_of_nothing() {
+    for observer in [Observer::passive(&session::init()), Observer::joined_late()] {
+        let mut shell = Shell::new(observer);
+        let pressed = cat(&[&key(1, 0x61), &pointer(1, 7, 8), &request(1), &request(1)]);
+        assert_eq!(passes(&mut shell, Viewer, &pressed), pressed);
+        shell.observer.set_policy(Policy { view_only: true, ..Policy::default() });
+        shell.observer.release_input();
+        assert!(!shell.observer.has_insertions(Target));
+        assert_eq!(passes(&mut shell, Viewer, &request(0)), request(0));
+    }
 }
 
 #[test]
@@ -234,7 +248,7 @@ fn color_maps_are_kept_from_true_color_viewers() {
     let map = cat(&[&[1, 0, 0, 0, 0, 2], &noise(12)]);
     let mut shell = live(Policy::default());
     assert_eq!(passes(&mut shell, Target, &map), b"");
-    let indexed = PixelFormat { true_color: false, bits_per_pixel: 8, depth: 8, ..PixelFormat::RGB888 };
+    let indexed = PixelFormat::MAPPED;
     passes(&mut shell, Viewer, &set_pixel_format(&indexed));
     assert_eq!(passes(&mut shell, Target, &map), map);
 }

@@ -12,27 +12,10 @@ pub(crate) fn init() -> ServerInit {
     ServerInit { width: 640, height: 480, pixel_format: PixelFormat::RGB888, name: b"made up".to_vec() }
 }
 
-pub(crate) const RGB565: PixelFormat = PixelFormat {
-    bits_per_pixel: 16,
-    depth: 16,
-    red_max: 31,
-    green_max: 63,
-    blue_max: 31,
-    red_shift: 11,
-    green_shift: 5,
-    ..PixelFormat::RGB888
-};
+pub(crate) const RGB565: PixelFormat = PixelFormat::RGB565;
 
-pub(crate) const RGB332: PixelFormat = PixelFormat {
-    bits_per_pixel: 8,
-    depth: 8,
-    red_max: 7,
-    green_max: 7,
-    blue_max: 3,
-    red_shift: 5,
-    green_shift: 2,
-    ..PixelFormat::RGB888
-};
+pub(crate) const RGB332: PixelFormat =
+    PixelFormat { red_shift: 5, green_shift: 2, blue_shift: 0, ..PixelFormat::BGR233 };
 
 pub(crate) fn be16(n: usize) -> [u8; 2] {
     u16::try_from(n).unwrap().to_be_bytes()
@@ -46,9 +29,22 @@ pub(crate) fn cat(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
+std::thread_local! {
+    /// Added to everything private: two sessions that differ only in it frame the same.
+    pub(crate) static SALT: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
+}
+
+fn salt() -> usize {
+    SALT.get().into()
+}
+
+fn salted(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|b| b ^ SALT.get()).collect()
+}
+
 /// Bytes that look like nothing in particular.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491u32;
+    let mut state = 0x2545_f491u32 ^ u32::from(SALT.get());
     (0..len)
         .map(|_| {
             state ^= state << 13;
@@ -76,15 +72,15 @@ pub(crate) fn request(incremental: u8) -> Vec<u8> {
 }
 
 pub(crate) fn key(down: u8, keysym: usize) -> Vec<u8> {
-    cat(&[&[4, down, 0, 0], &be32(keysym)])
+    cat(&[&[4, down, 0, 0], &be32(keysym + salt())])
 }
 
 pub(crate) fn extended_key(down: u8, keysym: usize, keycode: usize) -> Vec<u8> {
-    cat(&[&[255, 0, 0, down], &be32(keysym), &be32(keycode)])
+    cat(&[&[255, 0, 0, down], &be32(keysym + salt()), &be32(keycode + salt())])
 }
 
 pub(crate) fn pointer(buttons: u8, x: usize, y: usize) -> Vec<u8> {
-    cat(&[&[5, buttons], &be16(x), &be16(y)])
+    cat(&[&[5, buttons], &be16(x + salt()), &be16(y + salt())])
 }
 
 pub(crate) fn fence(flags: u32, payload: &[u8]) -> Vec<u8> {
@@ -92,7 +88,7 @@ pub(crate) fn fence(flags: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn cut_text(kind: u8, text: &[u8]) -> Vec<u8> {
-    cat(&[&[kind, 0, 0, 0], &be32(text.len()), text])
+    cat(&[&[kind, 0, 0, 0], &be32(text.len()), &salted(text)])
 }
 
 pub(crate) fn extended_clipboard(kind: u8, flags: u32, data: &[u8]) -> Vec<u8> {
@@ -101,7 +97,7 @@ pub(crate) fn extended_clipboard(kind: u8, flags: u32, data: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn provide(kind: u8, text: &[u8]) -> Vec<u8> {
-    extended_clipboard(kind, 0x1000_0001, &zlib(&cat(&[&be32(text.len()), text])))
+    extended_clipboard(kind, 0x1000_0001, &zlib(&cat(&[&be32(text.len()), &salted(text)])))
 }
 
 pub(crate) fn zlib(plain: &[u8]) -> Vec<u8> {
@@ -111,7 +107,10 @@ pub(crate) fn zlib(plain: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn rectangle(place: [usize; 4], number: i32, body: &[u8]) -> Vec<u8> {
-    let [x, y, w, h] = place;
+    let [mut x, mut y, w, h] = place;
+    if (0..1000).contains(&number) {
+        (x, y) = (x + salt(), y + salt());
+    }
     cat(&[&be16(x), &be16(y), &be16(w), &be16(h), &number.to_be_bytes(), body])
 }
 
@@ -204,7 +203,7 @@ fn compact(len: usize) -> Vec<u8> {
 /// Tight rectangles of every kind.
 fn tight(number: i32, tpixel: usize) -> Vec<Vec<u8>> {
     let r = |w, h, body: Vec<u8>| rectangle([3, 4, w, h], number, &body);
-    let lengthed = |head: &[u8], len: usize| cat(&[head, &compact(len), &noise(len)]);
+    let lengthed = |head: &[u8], len: usize| cat(&[head, &compact(len + salt()), &noise(len + salt())]);
     let mut all = vec![r(600, 400, cat(&[&[0x80], &noise(tpixel)])), r(64, 64, lengthed(&[0x9f], 20_000))];
     if number == Encoding::TightPng.number() {
         all.push(r(64, 64, lengthed(&[0xa0], 300)));
@@ -227,7 +226,7 @@ pub(crate) fn rectangles(encoding: Encoding, format: &PixelFormat) -> Vec<Vec<u8
     let r = |w: usize, h: usize, body: Vec<u8>| rectangle([1, 2, w, h], number, &body);
     match encoding {
         Encoding::Raw => vec![r(3, 2, noise(6 * pixel)), r(0, 0, vec![]), r(100, 50, noise(5000 * pixel))],
-        Encoding::CopyRect => vec![r(10, 10, vec![0, 1, 0, 2])],
+        Encoding::CopyRect => vec![r(10, 10, noise(4))],
         Encoding::Rre => vec![r(9, 9, cat(&[&be32(3), &noise(pixel + 3 * (pixel + 8))]))],
         Encoding::CoRre => vec![r(9, 9, cat(&[&be32(3), &noise(pixel + 3 * (pixel + 4))]))],
         Encoding::Hextile => vec![r(83, 39, hextile(83, 39, pixel)), r(0, 9, vec![])],
@@ -240,7 +239,7 @@ pub(crate) fn rectangles(encoding: Encoding, format: &PixelFormat) -> Vec<Vec<u8
         Encoding::XCursor => vec![r(9, 5, noise(6 + 20)), r(0, 0, vec![])],
         Encoding::CursorWithAlpha => vec![
             r(9, 5, cat(&[&0i32.to_be_bytes(), &noise(180)])),
-            r(20, 20, cat(&[&7i32.to_be_bytes(), &[0x80, 1, 2, 3, 4]])),
+            r(20, 20, cat(&[&7i32.to_be_bytes(), &[0x80], &noise(4)])),
             r(20, 20, cat(&[&5i32.to_be_bytes(), &hextile(20, 20, 4)])),
             r(20, 20, cat(&[&16i32.to_be_bytes(), &counted(33)])),
         ],
@@ -256,13 +255,13 @@ pub(crate) fn rectangles(encoding: Encoding, format: &PixelFormat) -> Vec<Vec<u8
             vec![r(640, 480, body)]
         }
         Encoding::DesktopName => vec![
-            r(0, 0, cat(&[&be32(5), b"a new"])),
+            r(0, 0, cat(&[&be32(5), &salted(b"a new")])),
             r(0, 0, cat(&[&be32(3000), &noise(3000)])),
             r(0, 0, vec![0; 4]),
         ],
         Encoding::ExtendedDesktopSize => vec![r(640, 480, layout(2))],
         Encoding::DesktopSize => vec![r(640, 480, vec![])],
-        Encoding::QemuLed => vec![r(0, 0, vec![7])],
+        Encoding::QemuLed => vec![r(0, 0, noise(1))],
         Encoding::LibvncMessages => vec![r(64, 0, noise(64))],
         Encoding::LibvncEncodings | Encoding::LibvncIdentity => vec![r(24, 0, noise(24))],
         Encoding::PointerPosition
@@ -283,7 +282,7 @@ pub(crate) fn rectangles(encoding: Encoding, format: &PixelFormat) -> Vec<Vec<u8
         | Encoding::Xzyw
         | Encoding::Zstd
         | Encoding::ZstdRle
-        | Encoding::ZstdYwRle => vec![r(60, 60, counted(777))],
+        | Encoding::ZstdYwRle => vec![r(60, 60, counted(777 + salt()))],
     }
 }
 
@@ -328,10 +327,10 @@ pub(crate) const ANNOUNCEMENTS: &[i32] = &[
     -250,
     -420,
     -764,
-    encoding::FENCE,
-    encoding::CONTINUOUS_UPDATES,
-    encoding::XVP,
-    encoding::EXTENDED_CLIPBOARD,
+    encoding::number::FENCE,
+    encoding::number::CONTINUOUS_UPDATES,
+    encoding::number::XVP,
+    encoding::number::EXTENDED_CLIPBOARD,
 ];
 
 /// [7.6.8] The target takes power actions.
@@ -419,7 +418,7 @@ pub(crate) fn passive() -> Pieces {
         pieces.push((Target, update(&rectangles(encoding, &PixelFormat::RGB888))));
         pieces.push((Viewer, request(1)));
     }
-    let name = b"C:\\secret.txt";
+    let name = &salted(b"C:\\secret.txt");
     let named = |head: &[u8]| cat(&[head, &be16(name.len()), name]);
     let text = cat(&[&be32(name.len()), name]);
     pieces.push((Viewer, input()));
