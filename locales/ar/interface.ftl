@@ -153,7 +153,6 @@ target-password-none = لا توجد
 target-password-keep = هناك كلمة مرور محفوظة. اترك الحقل فارغًا للإبقاء عليها.
 target-password-forget = حذف كلمة المرور المحفوظة
 target-address-changes = عند تغيير العنوان تُحذف كلمة المرور المحفوظة والهوية المعتمدة كي لا تصلا إلى جهاز آخر. إن كان الجهاز نفسه فأدخل كلمة المرور من جديد.
-target-grant = متاحة لك حتى
 target-created = أُضيفت
 target-security = الحماية
 target-username = اسم المستخدم لدى خادم VNC
@@ -163,7 +162,6 @@ target-thumbnails = عرض صورة آخر شاشة في القائمة
 native-title = فتح { $name } في برنامج العرض
 native-note = يفتح هذا وحدة التحكم مرة واحدة، ويدخل به كل من يملكه، فلا تعطه أحدًا.
 native-none = لا يوفر هذا الخادم عناوين لبرامج العرض.
-native-file = ملف الاتصال
 native-until = يتوقف عن العمل
 
 strength-open = بلا كلمة مرور ودون تشفير
@@ -293,7 +291,6 @@ session-program = البرنامج
 session-target = الوجهة
 session-started = بدأت
 session-ended = انتهت
-session-ended-by = أنهاها
 session-trip = زمن الذهاب والإياب
 session-moved = البيانات
 session-moved-both = { $out } إلى المُشاهد و{ $in } منه
@@ -384,14 +381,6 @@ groups-empty = لا توجد مجموعات بعد
 groups-empty-note = تمنح المجموعة أعضاءها الوجهات نفسها: صف دراسي أو فريق أو مناوبة، ويستطيع أحدهم أن يرعاها.
 group-title = مجموعة
 group-members = الأعضاء
-group-members-count = { $count ->
-    [zero] لا أعضاء
-    [one] عضو واحد
-    [two] عضوان
-    [few] { $count } أعضاء
-    [many] { $count } عضوًا
-   *[other] { $count } عضو
-}
 group-no-members = لا أحد في هذه المجموعة.
 group-no-targets = لا تفتح هذه المجموعة أي وجهة بعد.
 group-operator = يرعاها
@@ -445,8 +434,6 @@ audit-area-user = الأشخاص
 audit-area-group = المجموعات
 audit-area-target = الوجهات
 audit-area-token = رموز الوصول
-audit-area-audit = السجل نفسه
-audit-area-settings = الإعدادات
 
 ## الملف الشخصي والرموز والخادم
 
@@ -455,12 +442,6 @@ profile-you = بياناتك
 profile-password-note = يُسجَّل خروجك من كل الأجهزة الأخرى.
 profile-password-done = تغيّرت كلمة مرورك.
 profile-devices = الأجهزة التي سجّلت الدخول منها
-profile-devices-none = هنا فقط.
-profile-device-unknown = جهاز غير معروف
-profile-device-this = هذا الجهاز
-profile-device-out = تسجيل الخروج
-profile-device-out-title = تسجيل خروج هذا الجهاز؟
-profile-device-out-note = يلزم تسجيل الدخول منه من جديد، وتنتهي وحدات التحكم المفتوحة عليه.
 
 tokens-note = يحتاج البرنامج الذي يستعمل الواجهة البرمجية نيابة عنك إلى رمز، ولا يستطيع أكثر مما تستطيعه أنت. لمعرفة كيف تعمل الواجهة:
 tokens-empty = لا رموز وصول لديك.
@@ -496,9 +477,6 @@ server-title = الخادم
 server-note = تأتي هذه القيم من ملف الإعدادات أو من متغيرات البيئة أو من القيم المبدئية للبرنامج، وتُغيَّر هناك. تسري بعد إعادة التشغيل.
 server-version = الإصدار
 server-uptime = يعمل منذ
-server-key = الإعداد
-server-value = القيمة
-server-source = المصدر
 
 api-docs-note = كل ما تفعله هذه الواجهة يستطيع برنامج أن يفعله. استعمل رمزًا من صفحة «رموز الوصول» في الترويسة ‪Authorization: Bearer‬.
 api-docs-download = ملف OpenAPI
@@ -507,3 +485,65 @@ api-docs-parameters = المعاملات
 api-docs-body = محتوى الطلب
 api-docs-answers = الأجوبة
 api-docs-required = إلزامي
+welcome-later = ليس الآن
+native-address = العنوان
+native-password = كلمة المرور، تُستخدم مرة واحدة
+native-short = كلمة مرور قصيرة للبرامج القديمة
+native-own = أو أدخل اسم المستخدم { $name } مع كلمة مرورك، بعدد ما تشاء من المرات.
+own-targets = وجهاته الخاصة
+own-targets-none = لا شيء سوى وجهات مجموعاته.
+own-target-until = حتى
+own-target-view-only = للمشاهدة فقط على { $name }
+own-target-remove = سحب { $name }
+group-changed = آخر تغيير
+profile-devices-note = يلزم تسجيل الدخول من جديد على كل أجهزتك، وهذا الجهاز منها، وتنتهي وحدات التحكم المفتوحة لديك.
+profile-logout-title = تسجيل الخروج من كل الأجهزة؟
+profile-logout-note = يلزم تسجيل الدخول من جديد على كل أجهزتك، وهذا الجهاز منها، وتنتهي وحدات التحكم المفتوحة لديك.
+server-where = أين تُضبط الإعدادات
+audit-heads = { $count ->
+    [zero] لا رأس موقّعًا بعد.
+    [one] تمر السلسلة برأس موقّع واحد.
+    [two] تمر السلسلة برأسين موقّعين.
+    [few] تمر السلسلة عبر { $count } رؤوس موقّعة.
+    [many] تمر السلسلة عبر { $count } رأسًا موقّعًا.
+   *[other] تمر السلسلة عبر { $count } رأس موقّع.
+}
+audit-login-done = تسجيل دخول
+audit-login-refused = رفض تسجيل دخول
+audit-login-ended = تسجيل خروج
+audit-login-all-ended = تسجيل خروج من كل الأجهزة
+audit-login-refresh-reused = استُعمل رمز التجديد مرتين
+audit-login-link-issued = إصدار رابط يُستخدم مرة واحدة
+audit-user-added = إضافة شخص
+audit-user-changed = تعديل شخص
+audit-user-disabled = تعطيل شخص
+audit-user-enabled = تفعيل شخص
+audit-user-password-set = تعيين كلمة مرور
+audit-user-removed = إزالة شخص
+audit-user-erased = محو بيانات شخصية
+audit-group-added = إضافة مجموعة
+audit-group-changed = تعديل مجموعة
+audit-group-removed = إزالة مجموعة
+audit-group-member-set = إضافة عضو أو تعديله
+audit-group-member-removed = إخراج عضو
+audit-group-target-set = منح وجهة لمجموعة
+audit-group-target-removed = سحب وجهة من مجموعة
+audit-grant-set = منح وجهة لشخص
+audit-grant-removed = سحب وجهة من شخص
+audit-target-added = إضافة وجهة
+audit-target-changed = تعديل وجهة
+audit-target-removed = إزالة وجهة
+audit-target-tested = اختبار اتصال
+audit-token-added = إنشاء رمز وصول
+audit-token-revoked = إلغاء رمز وصول
+audit-console-granted = منح وحدة تحكم
+audit-console-refused = رفض وحدة تحكم
+audit-session-started = بدء جلسة
+audit-session-extended = تمديد جلسة
+audit-session-frozen = تجميد جلسة
+audit-session-thawed = إلغاء تجميد جلسة
+audit-session-policy-set = تغيير قواعد جلسة
+audit-session-ended = انتهاء جلسة
+audit-setting-changed = تغيير إعداد
+audit-audit-exported = تصدير السجل
+audit-secret-rotated = استبدال مفتاح

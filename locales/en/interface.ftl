@@ -134,7 +134,6 @@ target-password-none = None
 target-password-keep = One is stored. Leave this empty to keep it.
 target-password-forget = Delete the stored password
 target-address-changes = With another address the stored password and the pinned identity are deleted, so that they go to no other machine. Type the password again if it is the same machine.
-target-grant = Yours until
 target-created = Added
 target-security = Security
 target-username = User name at the VNC server
@@ -144,7 +143,6 @@ target-thumbnails = Show a picture of the last screen in the list
 native-title = { $name } in a viewer program
 native-note = This opens the console once. Whoever has it gets in, so do not pass it on.
 native-none = This server gives no addresses for viewer programs.
-native-file = Connection file
 native-until = It stops working
 
 strength-open = No password, not encrypted
@@ -270,7 +268,6 @@ session-program = Program
 session-target = Target
 session-started = Started
 session-ended = Ended
-session-ended-by = Ended by
 session-trip = Round trip
 session-moved = Data
 session-moved-both = { $out } to the viewer, { $in } back
@@ -353,10 +350,6 @@ groups-empty = No groups yet
 groups-empty-note = A group gives its members the same targets: a class, a team, a shift. One of them can look after it.
 group-title = Group
 group-members = Members
-group-members-count = { $count ->
-    [one] { $count } member
-   *[other] { $count } members
-}
 group-no-members = Nobody is in this group.
 group-no-targets = This group opens no target yet.
 group-operator = Looks after it
@@ -406,8 +399,6 @@ audit-area-user = People
 audit-area-group = Groups
 audit-area-target = Targets
 audit-area-token = API tokens
-audit-area-audit = The log itself
-audit-area-settings = Settings
 
 ## Profile, tokens, server
 
@@ -416,12 +407,6 @@ profile-you = You
 profile-password-note = All other devices are logged out.
 profile-password-done = Your password is changed.
 profile-devices = Where you are logged in
-profile-devices-none = Only here.
-profile-device-unknown = Unknown device
-profile-device-this = This device
-profile-device-out = Log out
-profile-device-out-title = Log this device out?
-profile-device-out-note = It has to log in again. Consoles that are open there end.
 
 tokens-note = A program that uses the API on your behalf needs a token. It never may more than you. How the API works:
 tokens-empty = You have no API tokens.
@@ -453,9 +438,6 @@ server-title = Server
 server-note = These values come from the configuration file, the environment or the program’s defaults, and are changed there. A restart puts them into effect.
 server-version = Version
 server-uptime = Running for
-server-key = Setting
-server-value = Value
-server-source = From
 
 api-docs-note = Everything that this interface does can be done by a program. Log in with a token from “API tokens” as Authorization: Bearer.
 api-docs-download = OpenAPI file
@@ -464,3 +446,62 @@ api-docs-parameters = Parameters
 api-docs-body = Request body
 api-docs-answers = Answers
 api-docs-required = required
+welcome-later = Not now
+native-address = Address
+native-password = Password, once
+native-short = Short password for old programs
+native-own = Or give the user name { $name } and your own password, as often as you like.
+own-targets = Targets of their own
+own-targets-none = None beside those of their groups.
+own-target-until = until
+own-target-view-only = View-only on { $name }
+own-target-remove = Take { $name } away
+group-changed = Changed
+profile-devices-note = Every device on which you logged in has to log in again, this one too. Your open consoles end.
+profile-logout-title = Log out everywhere?
+profile-logout-note = All your devices, this one too, have to log in again. Your open consoles end.
+server-where = Where it is set up
+audit-heads = { $count ->
+    [0] No signed head yet.
+    [one] The chain leads through { $count } signed head.
+   *[other] The chain leads through { $count } signed heads.
+}
+audit-login-done = Logged in
+audit-login-refused = Log-in refused
+audit-login-ended = Logged out
+audit-login-all-ended = Logged out everywhere
+audit-login-refresh-reused = Refresh token used twice
+audit-login-link-issued = One-time link made
+audit-user-added = Person added
+audit-user-changed = Person changed
+audit-user-disabled = Person disabled
+audit-user-enabled = Person enabled
+audit-user-password-set = Password set
+audit-user-removed = Person removed
+audit-user-erased = Personal data erased
+audit-group-added = Group added
+audit-group-changed = Group changed
+audit-group-removed = Group removed
+audit-group-member-set = Member added or changed
+audit-group-member-removed = Member taken out
+audit-group-target-set = Target given to a group
+audit-group-target-removed = Target taken from a group
+audit-grant-set = Target given to a person
+audit-grant-removed = Target taken from a person
+audit-target-added = Target added
+audit-target-changed = Target changed
+audit-target-removed = Target removed
+audit-target-tested = Connection tested
+audit-token-added = API token made
+audit-token-revoked = API token revoked
+audit-console-granted = Console granted
+audit-console-refused = Console refused
+audit-session-started = Session started
+audit-session-extended = Session extended
+audit-session-frozen = Session frozen
+audit-session-thawed = Session thawed
+audit-session-policy-set = Session rules changed
+audit-session-ended = Session ended
+audit-setting-changed = Setting changed
+audit-audit-exported = Log exported
+audit-secret-rotated = Key replaced

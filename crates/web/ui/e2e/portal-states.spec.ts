@@ -347,10 +347,10 @@ for (const language of LANGUAGES) {
       const field = page.getByRole('dialog').getByRole('combobox');
       await expect(field).toBeFocused();
       await field.fill('grace');
-      await expect(page.getByRole('option')).not.toHaveCount(0);
+      await expect(page.getByRole('dialog').getByRole('option')).not.toHaveCount(0);
       await shootPairs(page, 'search', language);
       await field.fill('lab');
-      await expect(page.getByRole('option').first()).toContainText('Lab desktop');
+      await expect(page.getByRole('dialog').getByRole('option').first()).toContainText('Lab desktop');
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('ArrowUp');
       await page.keyboard.press('Enter');

@@ -82,7 +82,7 @@ export async function ask(method: string, path: string, body?: unknown): Promise
   throw refused;
 }
 
-const LOGGED_OUT: ReadonlySet<string> = new Set(['auth.required', 'auth.expired']);
+const LOGGED_OUT: ReadonlySet<string> = new Set(['auth.required']);
 
 /** `/api/targets/{id}` with its parameters filled in. */
 export function address(path: string, parameters: object, query: object = {}): string {

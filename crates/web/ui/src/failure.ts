@@ -38,6 +38,7 @@ export const OWN_CODES = [
   'interface.not_found',
   'interface.popup_blocked',
   'interface.no_right',
+  'interface.wrong_password',
 ] as const;
 
 /** `target.wrong_password` to `failure-target-wrong-password`. */

@@ -118,12 +118,14 @@ describe('the reader’s language', () => {
 
 /** Codes in the server's sources that people can meet in the interface. */
 function serverCodes(): string[] {
-  const areas = /"((?:ticket|session|target|door|admin|auth|api|request)\.[a-z_]+)"/g;
+  const areas =
+    /"((?:ticket|session|target|door|admin|auth|api|request|people|right|login|console|password)\.[a-z_]+)"/g;
   const found = new Set<string>();
   for (const crate of ['api', 'auth', 'store', 'gateway', 'model']) {
     const folder = `../../${crate}/src`;
     for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-      if (!name.endsWith('.rs') || name.endsWith('tests.rs')) continue;
+      // What the audit log calls an action is no failure.
+      if (!name.endsWith('.rs') || name.endsWith('tests.rs') || /\baudit/.test(name)) continue;
       for (const match of readFileSync(`${folder}/${name}`, 'utf8').matchAll(areas)) found.add(match[1]!);
     }
   }

@@ -7,16 +7,17 @@ export const ROLES: readonly Role[] = ['user', 'viewer', 'analyst', 'operator', 
 export type Right =
   | 'open_console'
   | 'see_targets'
-  | 'see_own_sessions'
-  | 'see_all_sessions'
-  | 'see_group_sessions'
+  | 'see_sessions'
   | 'kill_session'
   | 'freeze_session'
   | 'change_policy'
   | 'manage_targets'
   | 'test_target'
-  | 'manage_users'
+  | 'see_dashboard'
+  | 'see_people'
+  | 'manage_people'
   | 'manage_groups'
+  | 'manage_grants'
   | 'read_audit'
   | 'export_audit'
   | 'manage_settings';
@@ -31,13 +32,8 @@ export interface Me {
   expires_at?: string | null;
   idle_seconds?: number | null;
   /** Whether they can log in by name; the first administrator cannot until one is set. */
-  password_set?: boolean;
-}
-
-export interface Grant {
-  view_only?: boolean;
-  expires_at?: string | null;
-  via?: string | null;
+  has_password: boolean;
+  version: number;
 }
 
 export interface Target extends BareTarget {
@@ -48,7 +44,6 @@ export interface Target extends BareTarget {
   thumbnails?: boolean;
   /** When its last picture was taken, where one may be shown. */
   thumbnail_at?: string | null;
-  grant?: Grant | null;
 }
 
 export interface TargetChange {
@@ -85,7 +80,6 @@ export interface Policy {
 export interface Session extends LiveSession {
   user_id?: string | null;
   expires_at?: string | null;
-  ended_by?: string | null;
   protocol?: string;
   policy?: Policy | null;
 }
@@ -107,8 +101,10 @@ export interface ConsoleTicket {
   token: string;
   console_path: string;
   expires_at: string;
-  /** For native viewers, by kind. */
-  links?: Record<string, string> | null;
+  /** Where viewer programs connect; none where that door is closed. */
+  native?: { address: string; url: string; username: string } | null;
+  /** For programs that know passwords of eight letters only, where that is switched on. */
+  vnc_password?: string | null;
 }
 
 export interface User {
@@ -117,11 +113,17 @@ export interface User {
   display_name?: string | null;
   role: Role;
   disabled: boolean;
-  password_set?: boolean;
+  has_password: boolean;
   version: number;
   created_at: string;
   last_login_at?: string | null;
-  groups?: { id: string; name: string }[];
+}
+
+/** A target that one person has, beside those of their groups. */
+export interface OwnTarget {
+  target_id: string;
+  view_only: boolean;
+  expires_at?: string | null;
 }
 
 export interface Group {
@@ -129,10 +131,10 @@ export interface Group {
   name: string;
   description?: string | null;
   version: number;
-  member_count?: number;
-  target_count?: number;
-  members?: { id: string; username: string; display_name?: string | null; operator: boolean }[];
-  targets?: { id: string; name: string; policy?: Partial<Policy> | null }[];
+  created_at: string;
+  updated_at?: string;
+  members?: { user_id: string; username: string; display_name: string; operator: boolean }[];
+  targets?: { target_id: string; policy?: Policy | null }[];
 }
 
 export interface ApiToken {
@@ -152,34 +154,37 @@ export interface AuditRow {
   seq: number;
   at: string;
   action: string;
-  subject?: { id: string; name?: string | null } | null;
+  subject_id?: string | null;
+  /** None where they were erased, and for strangers. */
+  username?: string | null;
   object?: string | null;
   code?: string | null;
   detail?: unknown;
+  people?: Record<string, string>;
+  prev_hash: string;
   hash: string;
 }
 
+export interface AuditPage {
+  entries: AuditRow[];
+  total: number;
+  next?: number | null;
+}
+
 export interface Verification {
-  ok: boolean;
-  entries?: number;
-  first_seq?: number;
-  last_seq?: number;
-  break?: { seq: number; what: string } | null;
+  whole: boolean;
+  entries?: number | null;
+  heads?: number | null;
+  broken_at?: number | null;
+  code?: string | null;
+  detail?: string | null;
 }
 
-export interface Device {
-  id: string;
-  current: boolean;
-  address?: string | null;
-  user_agent?: string | null;
-  created_at?: string;
-  last_seen_at?: string;
-}
-
-export interface Setting {
-  key: string;
-  value: unknown;
-  source: string;
+export interface Status {
+  version: string;
+  uptime: number;
+  active_sessions: number;
+  threats_24h: number;
 }
 
 /** The most that one answer may list. */
@@ -201,10 +206,8 @@ export const portal = {
   logOut: () => send('POST', '/api/auth/logout', {}, {}),
   setPassword: (next: string, current?: string) =>
     send('POST', '/api/auth/password', {}, current === undefined ? { new: next } : { current, new: next }),
-  changeMe: (change: { username?: string; display_name?: string; language?: string }) =>
+  changeMe: (change: { version: number; display_name?: string; language?: string }) =>
     send<Me>('PATCH', '/api/auth/me', {}, change),
-  devices: async () => (await get<{ devices: Device[] }>('/api/auth/devices')).devices,
-  forgetDevice: (id: string) => send('DELETE', '/api/auth/devices/{id}', { id }),
 
   targets: () => get<{ targets: Target[]; total: number }>('/api/targets', {}, { limit: ALL }),
   target: (id: string) => get<Target>('/api/targets/{id}', { id }),
@@ -228,14 +231,19 @@ export const portal = {
   user: (id: string) => get<User>('/api/users/{id}', { id }),
   addUser: (user: { username: string; display_name: string; role: Role; password?: string }) =>
     send<User>('POST', '/api/users', {}, user),
-  changeUser: (id: string, change: { version: number; display_name?: string; role?: Role }) =>
+  changeUser: (id: string, change: { version: number; username?: string; display_name?: string; role?: Role }) =>
     send<User>('PATCH', '/api/users/{id}', { id }, change),
   removeUser: (id: string) => send('DELETE', '/api/users/{id}', { id }),
   disableUser: (id: string) => send('POST', '/api/users/{id}/disable', { id }, {}),
   enableUser: (id: string) => send('POST', '/api/users/{id}/enable', { id }, {}),
-  resetPassword: (id: string, next: string) => send('POST', '/api/users/{id}/password', { id }, { new: next }),
+  resetPassword: (id: string, next: string) => send('POST', '/api/users/{id}/password', { id }, { password: next }),
   logOutUser: (id: string) => send('POST', '/api/users/{id}/logout', { id }, {}),
   eraseUser: (id: string) => send('POST', '/api/users/{id}/erase', { id }, {}),
+
+  ownTargets: async (id: string) => (await get<{ targets: OwnTarget[] }>('/api/users/{id}/targets', { id })).targets,
+  putOwnTarget: (id: string, target: string, view_only: boolean) =>
+    send('PUT', '/api/users/{id}/targets/{target}', { id, target }, { view_only }),
+  removeOwnTarget: (id: string, target: string) => send('DELETE', '/api/users/{id}/targets/{target}', { id, target }),
 
   groups: () => get<{ groups: Group[]; total: number }>('/api/groups', {}, { limit: ALL }),
   group: (id: string) => get<Group>('/api/groups/{id}', { id }),
@@ -251,14 +259,13 @@ export const portal = {
     send('DELETE', '/api/groups/{id}/targets/{target}', { id, target }),
 
   tokens: async () => (await get<{ tokens: ApiToken[] }>('/api/tokens')).tokens,
-  addToken: (token: { name: string; scopes: string[]; expires_in_days?: number }) =>
+  addToken: (token: { name: string; scopes: string[]; expires_at?: string }) =>
     send<ApiToken>('POST', '/api/tokens', {}, token),
   removeToken: (id: string) => send('DELETE', '/api/tokens/{id}', { id }),
 
-  audit: (query: Query) => get<{ entries: AuditRow[]; total?: number; next?: string | null }>('/api/audit', {}, query),
+  audit: (query: Query) => get<AuditPage>('/api/audit', {}, query),
   verifyAudit: () => get<Verification>('/api/audit/verify'),
 
-  settings: async () => (await get<{ settings: Setting[] }>('/api/settings')).settings,
-  status: () => get<{ version: string; uptime: number; active_sessions: number }>('/api/status'),
+  status: () => get<Status>('/api/status'),
   openapi: () => get<unknown>('/api/openapi.json'),
 };
