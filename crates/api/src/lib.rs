@@ -14,6 +14,7 @@ pub mod gate;
 pub mod guard;
 pub mod limits;
 pub mod live;
+mod native;
 mod openapi;
 mod paging;
 mod review;

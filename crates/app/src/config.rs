@@ -19,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     pub(crate) limits: Limits,
     pub(crate) sessions: Sessions,
+    pub(crate) egress: Egress,
     pub(crate) metrics: Metrics,
     pub(crate) log: Log,
 }
@@ -133,6 +134,22 @@ pub(crate) struct Sessions {
     /// Seconds that a stop waits for sessions.
     pub(crate) drain_seconds: u32,
     pub(crate) max_sessions: usize,
+}
+
+/// Where the gateway connects to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Egress {
+    /// Networks that are never connected to, such as `10.9.0.0/16`.
+    pub(crate) denied: Vec<String>,
+}
+
+impl Egress {
+    /// The networks as they are compared.
+    pub(crate) fn denied_networks(&self) -> Result<Vec<model::egress::Network>> {
+        let read = |text: &String| text.parse().with_context(|| format!("egress.denied: {text:?}"));
+        self.denied.iter().map(read).collect()
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -311,6 +328,7 @@ fn check(config: &Config) -> Result<()> {
     {
         bail!("web.external_url must start with https:// or http://, not {url:?}");
     }
+    config.egress.denied_networks()?;
     if !(1..=1440).contains(&config.sessions.expires_minutes) {
         bail!("sessions.expires_minutes must be from 1 to 1440");
     }
@@ -414,6 +432,7 @@ mod tests {
             ("[sessions]\nexpires_minutes = 60\nmax_minutes = 30", "max_minutes"),
             ("[auth]\nidle_minutes = 0", "idle_minutes"),
             ("[limits]\nperson = 0", "limits"),
+            ("[egress]\ndenied = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
         ] {
             let error = load_text(text).err().unwrap().to_string();
             assert!(error.contains(word), "{error}");

@@ -5,8 +5,7 @@ use crate::config;
 use crate::house::House;
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
-use gateway::dial::{self, DialContext, Purpose};
-use gateway::tls::TargetTrust;
+use gateway::dial::{self, Purpose};
 use std::net::{SocketAddr, TcpListener};
 
 /// A clock before this program was made is wrong, and certificates and tickets depend on it.
@@ -96,8 +95,8 @@ fn port(findings: &mut Findings, what: &str, address: SocketAddr) {
 
 /// Reaches every target and logs in.
 async fn targets(findings: &mut Findings, house: &House) -> Result<()> {
-    let mut context = DialContext::new(TargetTrust::new(None)?);
-    context.test_card = Some(std::sync::Arc::new(gateway::test_card::CardHost::new(1024, 768)));
+    let listeners = vec![house.config.web.listen, house.config.native.listen];
+    let context = crate::serve::dial_context(&house.config, listeners)?;
     for record in house.store.targets().list().await? {
         let what = format!("target {}", record.name);
         let endpoint = api::endpoint(&house.sealer, record);

@@ -3,6 +3,8 @@
 use crate::cli::Common;
 use crate::config::{self, Config};
 use anyhow::{Context, Result, bail};
+use auth::head::HeadKey;
+use auth::key::{Given, KeyError, Keyring};
 use auth::seal::Sealer;
 use model::{NodeId, TargetId};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -17,6 +19,10 @@ pub(crate) struct House {
     pub(crate) data: PathBuf,
     pub(crate) store: Store,
     pub(crate) sealer: Arc<Sealer>,
+    /// What sealed values and access tokens hang on.
+    pub(crate) keys: Keyring,
+    /// What signs the audit log's heads.
+    pub(crate) head_key: Arc<HeadKey>,
     pub(crate) node: NodeId,
 }
 
@@ -37,9 +43,10 @@ impl House {
         };
         let store = Store::open(&url, Options::default()).await.context("the database cannot be opened")?;
         let node = store::node_id_in(&data, NodeId(Uuid::now_v7()))?;
-        let sealer =
-            Arc::new(Sealer::in_directory(&data).context("the key for stored secrets cannot be used")?);
-        Ok(House { config, data, store, sealer, node })
+        let keys = keys(&data).context("the key for stored secrets cannot be used")?;
+        let sealer = Arc::new(Sealer::new(&keys));
+        let head_key = HeadKey::in_directory(&data).context("the audit log's signing key cannot be used")?;
+        Ok(House { config, data, store, sealer, keys, head_key: Arc::new(head_key), node })
     }
 
     /// The target of this name.
@@ -72,6 +79,12 @@ impl House {
             }
         }
     }
+}
+
+/// The keys of this installation: given by the environment or by systemd, else those in the data directory.
+fn keys(data: &Path) -> Result<Keyring, KeyError> {
+    let given = Given::read(|name| std::env::var_os(name))?;
+    Keyring::open(&given, data)
 }
 
 /// A fresh id for a target.

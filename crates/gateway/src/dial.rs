@@ -15,6 +15,7 @@ use crate::port::Endpoint;
 use crate::tls::client::{Judged, Outcome, PeerVerdict};
 use crate::tls::{Fingerprint, TargetTrust};
 use crate::wire::{Finished, Wire, WireError};
+use model::egress::Egress;
 use model::target::{Address, Identity};
 use rfb::ServerInit;
 use rfb::client::{ClientConfig, ClientHandshake, ClientResult};
@@ -73,10 +74,12 @@ pub struct DialContext {
     pub compute: Arc<Semaphore>,
     /// Time bounds.
     pub limits: DialLimits,
+    /// Where nobody is connected to, beside what is never connected to.
+    pub egress: Arc<Egress>,
 }
 
 impl DialContext {
-    /// Defaults around the authorities: no test card, computations on half of the machine.
+    /// Defaults around the authorities: no test card, computations on half of the machine, no listener known as ours.
     pub fn new(trust: TargetTrust) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         DialContext {
@@ -85,6 +88,7 @@ impl DialContext {
             ra2_key: None,
             compute: Arc::new(Semaphore::new(threads.div_ceil(2))),
             limits: DialLimits::default(),
+            egress: Arc::default(),
         }
     }
 }
@@ -116,7 +120,7 @@ pub struct Dialed {
 pub async fn dial(endpoint: &Endpoint, context: &DialContext, purpose: Purpose) -> Result<Dialed, DialError> {
     let mut avoid = Vec::new();
     loop {
-        let socket = connect::connect(&endpoint.address, context).await?;
+        let socket = connect::connect(&endpoint.address, endpoint.purpose, context).await?;
         let attempt = Attempt::new(endpoint, context, purpose, &socket, avoid.clone())?;
         let shaken = tokio::time::timeout(context.limits.handshake, attempt.run(socket)).await;
         match shaken {

@@ -54,6 +54,8 @@ pub struct Endpoint {
     pub security: Security,
     /// What to log in with.
     pub credentials: Credentials,
+    /// On whose word it is connected to, which decides whether it may be on this machine.
+    pub purpose: model::egress::Purpose,
 }
 
 /// What a target showed when it was reached.
@@ -338,6 +340,20 @@ pub trait Tap: Send {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_known_of_a_target_is_no_news() {
+        let seen = |strength, may_pin| Seen { strength, identity: Some("ab".to_owned()), may_pin };
+        let mut entry = Security { identity: Identity::FirstUse, ..Security::default() };
+        assert!(seen(Strength::Open, false).is_news_to(&entry), "the first time");
+        entry.seen = Some(Strength::Authenticated);
+        assert!(!seen(Strength::Open, false).is_news_to(&entry));
+        assert!(!seen(Strength::Authenticated, false).is_news_to(&entry));
+        assert!(seen(Strength::EncryptedVerified, false).is_news_to(&entry));
+        assert!(seen(Strength::Open, true).is_news_to(&entry), "a pin");
+        entry.identity = Identity::Pinned("ab".to_owned());
+        assert!(!seen(Strength::Open, true).is_news_to(&entry));
+    }
 
     #[test]
     fn a_resume_key_is_compared_by_hash_and_never_printed() {

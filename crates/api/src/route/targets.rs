@@ -485,6 +485,8 @@ pub fn endpoint(sealer: &auth::seal::Sealer, record: TargetRecord) -> Endpoint {
         address: record.address,
         security: record.security,
         credentials: Credentials { username: record.username, password },
+        // Only an administrator enters targets.
+        purpose: model::egress::Purpose::AdministratorsTarget,
     }
 }
 

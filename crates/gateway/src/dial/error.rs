@@ -2,6 +2,7 @@
 
 use crate::tls::{Fingerprint, TlsError};
 use model::Coded;
+use model::egress::EgressError;
 use rfb::Misbehavior;
 use rfb::handshake::{HandshakeError, RefusalKind};
 use std::io;
@@ -19,6 +20,14 @@ pub enum DialError {
         address: String,
         /// What the system says.
         source: io::Error,
+    },
+    /// It is an address that nobody is connected to, or not for this purpose.
+    #[error("{address} is not connected to: {source}")]
+    Forbidden {
+        /// As in the entry.
+        address: String,
+        /// Which rule says so.
+        source: EgressError,
     },
     /// Too slow.
     #[error("{address} did not answer in time; check the network, and that it speaks VNC on this port")]
@@ -134,6 +143,7 @@ impl Coded for DialError {
     fn code(&self) -> &'static str {
         match self {
             DialError::Unreachable { .. } => "target.unreachable",
+            DialError::Forbidden { source, .. } => source.code(),
             DialError::Timeout { .. } => "target.timeout",
             DialError::WrongPassword { .. } => "target.wrong_password",
             DialError::TooManyFailures { .. } => "target.too_many_failures",

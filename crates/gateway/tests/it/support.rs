@@ -26,6 +26,7 @@ pub(crate) fn endpoint(address: SocketAddr) -> Endpoint {
         address: Address::Tcp { host: address.ip().to_string(), port: address.port() },
         security: Security::default(),
         credentials: Credentials::default(),
+        purpose: model::egress::Purpose::AdministratorsTarget,
     }
 }
 
