@@ -506,6 +506,8 @@ async fn edit_security(
     let changed = target::ActiveModel {
         id: Set(id.0),
         security: Set(text),
+        // Whoever has read the entry before must look again, or would write over what was seen.
+        version: Set(row.version.saturating_add(1)),
         updated_at: Set(now),
         ..Default::default()
     };
