@@ -17,6 +17,8 @@ export default defineConfig({
   reporter: [['list']],
   use: {
     trace: 'off',
+    // Scripted answers would not reach a page whose files come from a worker; the tests of installing allow it.
+    serviceWorkers: 'block',
     launchOptions: {
       executablePath: process.env.GATEHOUSE_E2E_CHROMIUM ?? '/usr/bin/chromium',
       args: [

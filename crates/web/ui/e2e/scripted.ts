@@ -13,20 +13,32 @@ export const problem = (status: number, code: string, more: object = {}, headers
 export const good = (body: unknown) => ({ status: 200, contentType: 'application/json', body: JSON.stringify(body) });
 
 export const RIGHTS = {
-  user: ['open_console', 'see_targets', 'see_own_sessions'],
-  admin: [
-    'open_console',
+  user: [
     'see_targets',
-    'see_own_sessions',
-    'see_group_sessions',
-    'see_all_sessions',
+    'open_console',
+    'extend_console',
+    'end_console',
+    'see_sessions',
+    'kill_session',
+    'manage_account',
+  ],
+  admin: [
+    'see_targets',
+    'open_console',
+    'see_sessions',
     'kill_session',
     'freeze_session',
     'change_policy',
     'manage_targets',
     'test_target',
-    'manage_users',
+    'see_dashboard',
+    'see_people',
+    'manage_people',
     'manage_groups',
+    'manage_grants',
+    'manage_account',
+    'manage_logins',
+    'manage_tokens',
     'read_audit',
     'export_audit',
     'manage_settings',
@@ -42,7 +54,8 @@ export const ME = {
   language: null,
   expires_at: soon(24 * 60),
   idle_seconds: 1800,
-  password_set: true,
+  has_password: true,
+  version: 4,
 };
 
 const target = (n: number, name: string, address: string, more: object = {}) => ({
@@ -172,7 +185,6 @@ export const ENDED = [
     stage: null,
     end_time: ago(2),
     end_reason: 'session.killed',
-    ended_by: 'ada',
     expires_at: null,
   }),
   session(12, {
@@ -200,40 +212,49 @@ const user = (n: number, username: string, display_name: string, role: string, m
   display_name,
   role,
   disabled: false,
-  password_set: true,
+  has_password: true,
   version: 3,
   created_at: ago(60 * 24 * 90),
   last_login_at: ago(35),
-  groups: [],
   ...more,
 });
 export const USERS = [
   user(1, 'ada', 'Ada Lovelace', 'admin'),
-  user(2, 'grace', 'Grace Hopper', 'operator', { groups: [{ id: 'g1', name: 'Computing 101' }] }),
-  user(3, 'sara', 'سارة الخطيب', 'user', {
-    groups: [
-      { id: 'g1', name: 'Computing 101' },
-      { id: 'g2', name: 'المكتبة' },
-    ],
-  }),
+  user(2, 'grace', 'Grace Hopper', 'operator'),
+  user(3, 'sara', 'سارة الخطيب', 'user'),
   user(4, 'alan', 'Alan Turing', 'viewer', { disabled: true, last_login_at: ago(60 * 24 * 40) }),
-  user(5, 'new.person', '', 'user', { password_set: false, last_login_at: null }),
+  user(5, 'new.person', '', 'user', { has_password: false, last_login_at: null }),
 ];
 export const GROUPS = [
-  { id: 'g1', name: 'Computing 101', description: 'Tuesday class', version: 2, member_count: 2, target_count: 2 },
-  { id: 'g2', name: 'المكتبة', description: 'موظفو المكتبة المسائية', version: 1, member_count: 1, target_count: 1 },
+  {
+    id: 'g1',
+    name: 'Computing 101',
+    description: 'Tuesday class',
+    version: 2,
+    created_at: ago(9000),
+    updated_at: ago(200),
+  },
+  {
+    id: 'g2',
+    name: 'المكتبة',
+    description: 'موظفو المكتبة المسائية',
+    version: 1,
+    created_at: ago(9000),
+    updated_at: ago(9000),
+  },
 ];
 export const GROUP = {
   ...GROUPS[0],
   members: [
-    { id: 'u2', username: 'grace', display_name: 'Grace Hopper', operator: true },
-    { id: 'u3', username: 'sara', display_name: 'سارة الخطيب', operator: false },
+    { user_id: 'u2', username: 'grace', display_name: 'Grace Hopper', operator: true },
+    { user_id: 'u3', username: 'sara', display_name: 'سارة الخطيب', operator: false },
   ],
   targets: [
-    { id: 't1', name: 'Lab desktop' },
-    { id: 't2', name: 'جهاز المكتبة' },
+    { target_id: 't1', policy: null },
+    { target_id: 't2', policy: null },
   ],
 };
+export const OWN_TARGETS = [{ target_id: 't3', view_only: true, expires_at: soon(60 * 24 * 6) }];
 export const TOKENS = [
   {
     id: 'k1',
@@ -256,33 +277,27 @@ const row = (seq: number, action: string, more: object = {}) => ({
   seq,
   at: ago(300 - seq),
   action,
-  subject: { id: '6f0d2c1e-8a4b-4c7d-9e0f-1a2b3c4d5e6f', name: 'ada' },
-  object: '0199b8f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b',
+  subject_id: '6f0d2c1e-8a4b-4c7d-9e0f-1a2b3c4d5e6f',
+  username: 'ada',
+  object: 'session:0199b8f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b',
   code: null,
-  detail: { address: 'sha256:9b1c…44' },
+  detail: { bytes: 48_500_000, seconds: 720 },
+  people: { address: '198.51.100.23' },
+  prev_hash: 'decade'.repeat(10) + 'c0de',
   hash: 'c0ffee'.repeat(10) + 'c0de',
   ...more,
 });
 export const AUDIT = [
-  row(284, 'session.killed', { code: 'session.killed' }),
+  row(284, 'session.ended', { code: 'session.killed' }),
   row(283, 'console.refused', {
-    code: 'target.wrong_password',
-    subject: { id: '6f0d2c1e-8a4b-4c7d-9e0f-1a2b3c4d5e70', name: 'سارة' },
+    code: 'right.out_of_reach',
+    subject_id: '6f0d2c1e-8a4b-4c7d-9e0f-1a2b3c4d5e70',
+    username: 'sara',
   }),
   row(282, 'session.started'),
-  row(281, 'login.succeeded', { object: null }),
-  row(280, 'login.failed', { object: null, subject: null, code: 'auth.wrong_credentials' }),
-  row(279, 'user.created', { subject: { id: '6f0d2c1e-8a4b-4c7d-9e0f-1a2b3c4d5e71', name: null } }),
-];
-export const DEVICES = [
-  { id: 'd1', current: true, address: '198.51.100.23', user_agent: 'Firefox 140, Linux', last_seen_at: ago(0) },
-  { id: 'd2', current: false, address: '203.0.113.8', user_agent: 'Chrome 141, Android', last_seen_at: ago(180) },
-];
-export const SETTINGS = [
-  { key: 'listen', value: '0.0.0.0:5000', source: 'file' },
-  { key: 'database', value: 'sqlite:gatehouse.db', source: 'default' },
-  { key: 'sessions.expires_minutes', value: 15, source: 'GATEHOUSE_SESSIONS_EXPIRES_MINUTES' },
-  { key: 'allowed_origins', value: [], source: 'default' },
+  row(281, 'login.done', { object: null }),
+  row(280, 'login.refused', { object: null, subject_id: null, username: null, code: 'login.wrong' }),
+  row(279, 'user.added', { subject_id: '6f0d2c1e-8a4b-4c7d-9e0f-1a2b3c4d5e71', username: null }),
 ];
 
 export type Answers = Record<string, (route: Route) => unknown>;
@@ -292,7 +307,6 @@ const give = (body: unknown) => (route: Route) => route.fulfill(good(body));
 /** What a healthy server says to an administrator. A test replaces what it is about. */
 const USUAL: Answers = {
   '/api/auth/me': give(ME),
-  '/api/auth/devices': give({ devices: DEVICES }),
   '/api/targets': give({ targets: TARGETS, total: TARGETS.length }),
   '/api/sessions': (route) =>
     route.fulfill(
@@ -304,11 +318,11 @@ const USUAL: Answers = {
   '/api/sessions/s11': give(ENDED[0]),
   '/api/users': give({ users: USERS, total: USERS.length }),
   '/api/users/u2': give(USERS[1]),
+  '/api/users/u2/targets': give({ targets: OWN_TARGETS, total: 1 }),
   '/api/groups': give({ groups: GROUPS, total: GROUPS.length }),
   '/api/groups/g1': give(GROUP),
   '/api/tokens': give({ tokens: TOKENS, total: TOKENS.length }),
-  '/api/audit': give({ entries: AUDIT, total: AUDIT.length, next: null }),
-  '/api/settings': give({ settings: SETTINGS }),
+  '/api/audit': give({ entries: AUDIT, total: 284, next: 279 }),
   '/api/status': give({ version: '0.2.0', uptime: 93_000, active_sessions: 4, threats_24h: 0 }),
 };
 
@@ -316,7 +330,7 @@ const USUAL: Answers = {
 export async function script(page: Page, answers: Answers = {}): Promise<void> {
   const all = { ...USUAL, ...answers };
   await page.route(
-    (url) => url.pathname.startsWith('/api/') && url.pathname !== '/api/docs',
+    (url) => url.pathname.startsWith('/api/'),
     async (route) => {
       const { pathname } = new URL(route.request().url());
       const key = `${route.request().method()} ${pathname}`;

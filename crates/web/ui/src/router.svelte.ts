@@ -33,7 +33,7 @@ export function match(given: string): Route {
   if (path === '/') return { page: 'targets', mode: 'show' };
   if (path === '/login' || path === '/auth/login') return { page: 'login' };
   if (path === '/welcome') return { page: 'welcome' };
-  if (path === '/api/docs') return { page: 'api-docs' };
+  if (path === '/reference') return { page: 'api-docs' };
   const tab = SETTINGS[path];
   if (tab) return { page: 'settings', tab };
   const token = consolePath.exec(path)?.[1];

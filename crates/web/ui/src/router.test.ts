@@ -11,7 +11,7 @@ describe('addresses', () => {
     expect(match('/')).toEqual({ page: 'targets', mode: 'show' });
     expect(match('/login')).toEqual({ page: 'login' });
     expect(match('/auth/login')).toEqual({ page: 'login' });
-    expect(match('/api/docs')).toEqual({ page: 'api-docs' });
+    expect(match('/reference')).toEqual({ page: 'api-docs' });
     expect(match('/settings/tokens')).toEqual({ page: 'settings', tab: 'tokens' });
     expect(match(`/console/${TOKEN}`)).toEqual({ page: 'console', token: TOKEN });
     expect(match(`/console/${TOKEN}/`)).toEqual({ page: 'console', token: TOKEN });
