@@ -38,6 +38,8 @@ export async function watch(page: Page, isNoise: (text: string) => boolean = () 
   const errors: string[] = [];
   page.on('console', (message) => {
     if (message.type() !== 'error' && message.type() !== 'warning') return;
+    // What tests do to pages without a worker is not the page's doing.
+    if (message.text() === 'Service Worker registration blocked by Playwright') return;
     if (isNoise(message.text())) return;
     errors.push(message.text());
   });

@@ -163,7 +163,8 @@ for (const language of LANGUAGES) {
       await info(page, { live_events: true, session_id: 's7' });
       let tell: ((event: object) => void) | undefined;
       await page.routeWebSocket('**/ws/events*', (ws) => {
-        tell = (event) => ws.send(JSON.stringify({ timestamp: now(), ...event }));
+        tell = (event) =>
+          ws.send(JSON.stringify({ timestamp: new Date(Date.now() - 240_000).toISOString(), ...event }));
       });
       let console: WebSocketRoute | undefined;
       await socket(page, (ws) => {
