@@ -16,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) web: Web,
     pub(crate) native: Native,
     pub(crate) database: Database,
+    pub(crate) auth: Auth,
+    pub(crate) limits: Limits,
     pub(crate) sessions: Sessions,
     pub(crate) egress: Egress,
     pub(crate) metrics: Metrics,
@@ -31,6 +33,8 @@ pub(crate) struct Web {
     pub(crate) external_url: Option<String>,
     /// Further host names under which requests are answered.
     pub(crate) hosts: Vec<String>,
+    /// Pages of other sites that may use the API and consoles by tokens, never by a cookie.
+    pub(crate) allowed_origins: Vec<String>,
     pub(crate) tls: Tls,
     /// Addresses or networks of proxies whose forwarding headers are believed.
     pub(crate) trusted_proxies: Vec<String>,
@@ -86,11 +90,45 @@ pub(crate) struct Database {
     pub(crate) url: Option<String>,
 }
 
+/// How people prove who they are, and for how long that counts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Auth {
+    /// Hours after which a log-in ends.
+    pub(crate) login_hours: u32,
+    /// Minutes without a request after which a log-in ends.
+    pub(crate) idle_minutes: u32,
+    /// Minutes that an access token of an API client lasts.
+    pub(crate) access_minutes: u32,
+    /// Fewest characters of a password.
+    pub(crate) password_length: usize,
+    /// Argon2id: memory in KiB.
+    pub(crate) password_memory: u32,
+    /// Argon2id: passes over it.
+    pub(crate) password_passes: u32,
+}
+
+/// How often what may be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Requests of one address without a valid login, in 15 minutes.
+    pub(crate) anonymous: u32,
+    /// Requests of one person or API token in a minute.
+    pub(crate) person: u32,
+    /// Connection tests of one person in a minute.
+    pub(crate) connection_tests: u32,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Sessions {
-    /// Minutes in which a ticket must be used.
+    /// Minutes that a session lasts unless it is extended; a ticket made at this machine must be used in them.
     pub(crate) expires_minutes: u32,
+    /// Minutes after which a session ends, however often it was extended.
+    pub(crate) max_minutes: u32,
+    /// Whether consoles stay open when their person logs out or is logged out.
+    pub(crate) outlive_login: bool,
     /// Seconds in which a lost viewer may come back.
     pub(crate) resume_seconds: u32,
     /// Seconds that a stop waits for sessions.
@@ -143,6 +181,7 @@ impl Default for Web {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000),
             external_url: None,
             hosts: Vec::new(),
+            allowed_origins: Vec::new(),
             tls: Tls::default(),
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
@@ -164,9 +203,35 @@ impl Default for Native {
     }
 }
 
+impl Default for Auth {
+    fn default() -> Self {
+        Auth {
+            login_hours: 24,
+            idle_minutes: 30,
+            access_minutes: 15,
+            password_length: 12,
+            password_memory: 19_456,
+            password_passes: 2,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { anonymous: 100, person: 600, connection_tests: 10 }
+    }
+}
+
 impl Default for Sessions {
     fn default() -> Self {
-        Sessions { expires_minutes: 15, resume_seconds: 30, drain_seconds: 10, max_sessions: 10_000 }
+        Sessions {
+            expires_minutes: 15,
+            max_minutes: 480,
+            outlive_login: false,
+            resume_seconds: 30,
+            drain_seconds: 10,
+            max_sessions: 10_000,
+        }
     }
 }
 
@@ -267,6 +332,16 @@ fn check(config: &Config) -> Result<()> {
     if !(1..=1440).contains(&config.sessions.expires_minutes) {
         bail!("sessions.expires_minutes must be from 1 to 1440");
     }
+    if config.sessions.max_minutes < config.sessions.expires_minutes {
+        bail!("sessions.max_minutes must not be less than sessions.expires_minutes");
+    }
+    let auth = &config.auth;
+    if auth.login_hours == 0 || auth.idle_minutes == 0 || !(1..=60).contains(&auth.access_minutes) {
+        bail!("auth.login_hours and auth.idle_minutes start at 1, auth.access_minutes is from 1 to 60");
+    }
+    if config.limits.anonymous == 0 || config.limits.person == 0 || config.limits.connection_tests == 0 {
+        bail!("limits start at 1");
+    }
     Ok(())
 }
 
@@ -355,6 +430,9 @@ mod tests {
             ("[web]\nexternal_url = \"gate.example\"", "https://"),
             ("[sessions]\nexpires_minutes = 0", "1440"),
             ("[egress]\ndenied = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
+            ("[sessions]\nexpires_minutes = 60\nmax_minutes = 30", "max_minutes"),
+            ("[auth]\nidle_minutes = 0", "idle_minutes"),
+            ("[limits]\nperson = 0", "limits"),
         ] {
             let error = load_text(text).err().unwrap().to_string();
             assert!(error.contains(word), "{error}");
