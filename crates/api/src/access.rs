@@ -33,7 +33,8 @@ pub(crate) async fn check(
 async fn admit(api: &Api, access: Access, request: &mut Request) -> Result<(), Problem> {
     let arrival = *request.extensions().get::<Arrival>().ok_or_else(Problem::not_logged_in)?;
     match access {
-        Access::Free => return Ok(()),
+        // Metrics have a token of their own, which is no person's.
+        Access::Free | Access::Metrics => return Ok(()),
         Access::Open => return api.limits.stranger(arrival.client.ip()),
         _ => {}
     }
@@ -44,6 +45,9 @@ async fn admit(api: &Api, access: Access, request: &mut Request) -> Result<(), P
     } else if !matches!(access, Access::ConsoleToken) {
         // A console's token is a login of its own: its handler counts the wrong ones.
         api.limits.stranger(arrival.client.ip())?;
+    }
+    if matches!(access, Access::ConsoleToken) {
+        return Ok(());
     }
     let person = asked?;
     match access {

@@ -44,20 +44,26 @@ pub(crate) struct Person {
 }
 
 /// What a person showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Login {
     /// A browser's cookie.
-    Cookie {
-        cookie: TokenHash,
-        expires_at: DateTime<Utc>,
-        idle: Duration,
-    },
+    Cookie { cookie: TokenHash, expires_at: DateTime<Utc>, idle: Duration },
     /// An access token of this log-in.
     Family(Uuid),
     /// An API token.
     ApiToken(ApiTokenId),
-    /// A password at the native door, for one session.
-    Password,
+    /// A password at the native door, for one session, while the person's log-ins had this version.
+    Password { version: u64 },
+}
+
+impl Login {
+    /// Whether it is the same log-in; what else is known of it may have changed.
+    pub(crate) fn is(self, other: Login) -> bool {
+        match (self, other) {
+            (Login::Cookie { cookie: one, .. }, Login::Cookie { cookie: two, .. }) => one == two,
+            (one, two) => one == two,
+        }
+    }
 }
 
 impl Person {

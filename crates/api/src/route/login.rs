@@ -339,7 +339,7 @@ pub(crate) async fn logout(
             let entry = person.entry(Action::LoggedOut);
             logins.end_family(family, entry, now).await.map_err(|e| unavailable(&e))?;
         }
-        Login::ApiToken(_) | Login::Password => {}
+        Login::ApiToken(_) | Login::Password { .. } => {}
     }
     api.end_consoles_of(person.login).await;
     let gone = set_cookie(COOKIE_NAME, &Token::fresh(), TimeDelta::zero(), arrival.secure);

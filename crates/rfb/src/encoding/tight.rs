@@ -58,7 +58,7 @@ pub(crate) fn compact(len: usize) -> Vec<u8> {
     let part = |shift: u32, mask: usize| u8::try_from(len >> shift & mask).unwrap_or(0);
     match len {
         ..0x80 => vec![part(0, 0x7f)],
-        ..0x4000 => vec![part(0, 0x7f) | 0x80, part(7, 0x7f)],
+        0x80..0x4000 => vec![part(0, 0x7f) | 0x80, part(7, 0x7f)],
         _ => vec![part(0, 0x7f) | 0x80, part(7, 0x7f) | 0x80, part(14, 0xff)],
     }
 }

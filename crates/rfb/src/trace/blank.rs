@@ -65,7 +65,8 @@ fn fence(shown: &[u8], out: &mut [u8], names: &mut Skeleton) {
 /// Where a message has its number, its lengths, and what others depend on.
 fn fields(from: Origin, shown: &[u8]) -> Vec<Range<usize>> {
     let kind = shown.first().copied().unwrap_or(0);
-    let mut fields = vec![0..1];
+    let mut fields = Vec::with_capacity(4);
+    fields.push(0..1);
     match from {
         Origin::Viewer => viewer_fields(kind, shown, &mut fields),
         Origin::Target => target_fields(kind, shown, &mut fields),

@@ -269,7 +269,7 @@ mod tests {
     }
 
     fn check(shape: Shape, size: (u16, u16), pixel: usize, real: usize) {
-        let body = Body { shape, width: size.0, height: size.1, pixel, len: real as u64 };
+        let body = Body { shape, width: size.0, height: size.1, pixel, len: u64::try_from(real).unwrap() };
         let made = bytes(&body, true).unwrap_or_else(|| panic!("{body:?} is short"));
         let len = made.len();
         assert!(len == coarse(real) || len == real);
@@ -344,7 +344,7 @@ mod tests {
         for (shape, len) in [(Shape::Trle, 1000), (Shape::Hextile, 700), (Shape::Jpeg, 2), (Shape::Jpeg, 600)]
         {
             let body = Body { shape, width: 40, height: 40, pixel: 3, len };
-            assert_eq!(bytes(&body, false).map(|b| b.len() as u64), Some(len));
+            assert_eq!(bytes(&body, false).map(|b| u64::try_from(b.len()).unwrap()), Some(len));
         }
     }
 }

@@ -12,11 +12,12 @@ use model::session::{EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, DeleteMany, EntityTrait, ExprTrait,
     QueryFilter, QueryOrder, QuerySelect,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
+use uuid::Uuid;
 use uuid::Uuid;
 
 /// A ticket to issue.
@@ -117,6 +118,8 @@ pub struct TakenTicket {
     pub subject: String,
     /// Whose it is.
     pub owner: Option<Owner>,
+    /// From then on it could not have been taken; the session of a person is over by then, too.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// Why a ticket was not taken. The three refusals look alike to the taker; they differ for the owner's log.
@@ -259,7 +262,8 @@ impl Tickets {
         self
     }
 
-    /// Stores a new ticket. A target that does not exist is a `store.conflict`.
+    /// Stores a new ticket; it takes the place of one that the same person has to the same target and did not take. A
+    /// target that does not exist is a `store.conflict`.
     ///
     /// # Errors
     /// The database's.
@@ -283,10 +287,14 @@ impl Tickets {
         let now = row.created_at;
         self.store
             .write_with(&self.audit, now, always, move |tx| {
-                let row = ticket::ActiveModel::from(row.clone()).reset_all();
-                Box::pin(
-                    async move { ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) },
-                )
+                let row = row.clone();
+                Box::pin(async move {
+                    if let Some(user) = row.user_id {
+                        untaken(user, Some(row.target_id)).exec(tx).await?;
+                    }
+                    let row = ticket::ActiveModel::from(row).reset_all();
+                    ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
+                })
             })
             .await
     }
@@ -353,6 +361,7 @@ impl Tickets {
             policy: from_json(&row.policy, "tickets.policy")?,
             owner: owner(row.user_id, row.subject_id),
             subject: row.subject,
+            expires_at: row.expires_at,
         })
     }
 
@@ -397,10 +406,7 @@ impl Tickets {
     /// # Errors
     /// The database's.
     pub async fn revoke_of(&self, user: UserId, target: Option<TargetId>) -> Result<u64, StoreError> {
-        let delete = ticket::Entity::delete_many()
-            .filter(ticket::Column::UserId.eq(user.0))
-            .filter(Condition::all().add_option(target.map(|target| ticket::Column::TargetId.eq(target.0))))
-            .filter(ticket::Column::TakenAt.is_null());
+        let delete = untaken(user.0, target.map(|target| target.0));
         let done = self.store.write(move |tx| Box::pin(delete.clone().exec(tx))).await?;
         Ok(done.rows_affected)
     }
@@ -422,6 +428,14 @@ fn candidate(row: ticket::Model) -> Option<VncCandidate> {
         token_hash: TokenHash(row.token_hash.try_into().ok()?),
         sealed_vnc_password: Sealed(row.sealed_vnc_password?),
     })
+}
+
+/// What a person has not taken yet.
+fn untaken(user: Uuid, target: Option<Uuid>) -> DeleteMany<ticket::Entity> {
+    ticket::Entity::delete_many()
+        .filter(ticket::Column::UserId.eq(user))
+        .filter(Condition::all().add_option(target.map(|target| ticket::Column::TargetId.eq(target))))
+        .filter(ticket::Column::TakenAt.is_null())
 }
 
 enum Attempt {

@@ -37,7 +37,12 @@ async fn compare_xvnc(depth: u8, encodings: &[i32]) {
     let mut xvnc = Xvnc::start(XvncOptions { depth, ..XvncOptions::default() }).await.unwrap();
     xvnc.draw_scene().await.unwrap();
     let connect = || async { TcpStream::connect(xvnc.address()).await.unwrap() };
-    for format in [None, Some(PixelFormat::RGB565), Some(PixelFormat::BGR233), Some(PixelFormat { big_endian: true, ..PixelFormat::RGB565 })] {
+    for format in [
+        None,
+        Some(PixelFormat::RGB565),
+        Some(PixelFormat::BGR233),
+        Some(PixelFormat { big_endian: true, ..PixelFormat::RGB565 }),
+    ] {
         let raw = picture(connect().await, number::RAW, format).await;
         assert!(colors(&raw) > 40, "the scene has only {} colors", colors(&raw));
         for &encoding in encodings {
