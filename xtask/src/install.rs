@@ -51,6 +51,7 @@ const TEST: &[Need] = &[
     tool("xclip", &["xclip"]),
     tool("xdotool", &["xdotool"]),
     tool("xsetroot", &["x11-xserver-utils"]),
+    tool("xev", &["x11-utils"]),
     Need { probe: Probe::AnyOf(&["Xtightvnc"]), packages: &["tightvncserver"] },
     tool("gvncviewer", &["gvncviewer"]),
     Need {

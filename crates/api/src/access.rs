@@ -11,6 +11,7 @@ use crate::who::{self, Person};
 use auth::rights::{self, Denied};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
@@ -21,27 +22,28 @@ use std::sync::Arc;
 /// The guard of one route.
 pub(crate) async fn check(
     State((api, access)): State<(Arc<Api>, Access)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    match admit(&api, access, &mut request).await {
-        Ok(()) => next.run(request).await,
+    let (mut parts, body) = request.into_parts();
+    match admit(&api, access, &mut parts).await {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn admit(api: &Api, access: Access, request: &mut Request) -> Result<(), Problem> {
-    let arrival = *request.extensions().get::<Arrival>().ok_or_else(Problem::not_logged_in)?;
+async fn admit(api: &Api, access: Access, parts: &mut Parts) -> Result<(), Problem> {
+    let arrival = *parts.extensions.get::<Arrival>().ok_or_else(Problem::not_logged_in)?;
     match access {
         // Metrics have a token of their own, which is no person's.
         Access::Free | Access::Metrics => return Ok(()),
         Access::Open => return api.limits.stranger(arrival.client.ip()),
         _ => {}
     }
-    let asked = who::authenticate(api, arrival, request).await;
+    let asked = who::authenticate(api, arrival, &parts.method, &parts.headers).await;
     if let Ok(Some(person)) = &asked {
         api.limits.caller(person.caller())?;
-        request.extensions_mut().insert(person.clone());
+        parts.extensions.insert(person.clone());
     } else if !matches!(access, Access::ConsoleToken) {
         // A console's token is a login of its own: its handler counts the wrong ones.
         api.limits.stranger(arrival.client.ip())?;

@@ -16,7 +16,17 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    details: Option<Details>,
     retry_after: Option<Duration>,
+}
+
+/// What a refusal adds to its code for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Details {
+    /// The fingerprint that is pinned, SHA-256 in lower-case hex.
+    pub expected: String,
+    /// The fingerprint that is shown now.
+    pub presented: String,
 }
 
 /// What a refusal looks like on the wire.
@@ -34,12 +44,21 @@ pub struct ProblemBody {
     code: &'static str,
     /// What happened and what to do.
     detail: String,
+    /// Of `target.tls_mismatch`: both fingerprints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
 }
 
 impl Problem {
     /// A refusal with its status, code and a sentence that says what to do.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, detail: detail.into(), retry_after: None }
+        Problem { status, code, detail: detail.into(), details: None, retry_after: None }
+    }
+
+    /// What people are told beside the sentence of the code.
+    pub(crate) fn with(mut self, details: Option<Details>) -> Problem {
+        self.details = details;
+        self
     }
 
     /// When to try again.
@@ -92,6 +111,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: self.detail,
+            details: self.details,
         };
         let text = serde_json::to_string(&body).unwrap_or_default();
         let mut response =

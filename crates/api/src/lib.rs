@@ -14,6 +14,7 @@ pub mod gate;
 pub mod guard;
 pub mod limits;
 pub mod live;
+mod native;
 mod openapi;
 mod paging;
 mod review;
@@ -25,8 +26,8 @@ mod who;
 
 pub use arrival::Peer;
 pub use openapi::document as openapi;
-pub use route::console::{console_path, open_vnc_password, seal_vnc_password, websocket_path};
-pub use route::targets::{endpoint, seal_password};
+pub use route::console::{console_path, open_vnc_password, seal_vnc_password, vnc_password_place, websocket_path};
+pub use route::targets::{endpoint, place as target_place, seal_password};
 pub use state::{Api, Rules};
 pub use table::{Access, Route};
 
@@ -153,15 +154,14 @@ fn targets(table: Table) -> Table {
 fn consoles(table: Table) -> Table {
     use route::{console, door};
     let (open, see) = (Access::Right(Right::OpenConsole), Access::Right(Right::SeeTargets));
-    let extend = Access::Right(Right::ExtendSession);
     table
         .post("/api/vm/{id}/console/request", open, console::request)
         .get("/api/vm/{id}/console/status", see, console::status)
-        .post("/api/vm/{id}/console/extend", extend, console::extend)
+        .post("/api/vm/{id}/console/extend", open, console::extend)
         .delete("/api/vm/{id}/console/session", open, console::end)
         .post("/api/targets/{id}/console/request", open, console::request)
         .get("/api/targets/{id}/console/status", see, console::status)
-        .post("/api/targets/{id}/console/extend", extend, console::extend)
+        .post("/api/targets/{id}/console/extend", open, console::extend)
         .delete("/api/targets/{id}/console/session", open, console::end)
         .get("/api/console/{token}/info", Access::ConsoleToken, console::info)
         .get("/ws/console/vnc/{token}", Access::ConsoleToken, door::open)

@@ -11,7 +11,7 @@ use crate::{hash, unavailable};
 use auth::rate::Caller;
 use auth::rights::{Via, Who};
 use auth::token::Token;
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::FromRequestParts;
 use axum::http::header::{self, HeaderMap};
 use axum::http::{Method, StatusCode, request::Parts};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -127,9 +127,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Person {
 pub(crate) async fn authenticate(
     api: &Api,
     arrival: Arrival,
-    request: &Request,
+    method: &Method,
+    headers: &HeaderMap,
 ) -> Result<Option<Person>, Problem> {
-    let headers = request.headers();
     if let Some(line) = headers.get(header::AUTHORIZATION) {
         return match line.to_str().ok().and_then(bearer) {
             Some(text) => by_bearer(api, arrival, text).await.map(Some),
@@ -138,7 +138,7 @@ pub(crate) async fn authenticate(
     }
     let Some(cookie) = cookie(headers, COOKIE_NAME) else { return Ok(None) };
     let reads =
-        matches!(*request.method(), Method::GET | Method::HEAD) && !headers.contains_key(header::UPGRADE);
+        matches!(*method, Method::GET | Method::HEAD) && !headers.contains_key(header::UPGRADE);
     if !reads && !arrival.sender.may_use(Proof::Cookie) {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,

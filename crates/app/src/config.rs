@@ -146,6 +146,8 @@ pub(crate) struct Sessions {
 pub(crate) struct Egress {
     /// Networks that are never connected to, such as `10.9.0.0/16`.
     pub(crate) denied: Vec<String>,
+    /// Loopback addresses where webhooks may be reached all the same: `127.0.0.1:8080`.
+    pub(crate) local_services: Vec<SocketAddr>,
 }
 
 impl Egress {
@@ -197,8 +199,6 @@ pub(crate) struct Audit {
     pub(crate) webhook: Option<String>,
     /// A file that heads are appended to, best one that can only be appended to.
     pub(crate) file: Option<PathBuf>,
-    /// Addresses on this machine that the webhook may be at, such as `127.0.0.1:8080`.
-    pub(crate) local_services: Vec<SocketAddr>,
 }
 
 /// What the later parts of the program will watch for.
@@ -319,7 +319,7 @@ impl Default for Log {
 
 impl Default for Audit {
     fn default() -> Self {
-        Audit { head_seconds: 3600, syslog: None, webhook: None, file: None, local_services: Vec::new() }
+        Audit { head_seconds: 3600, syslog: None, webhook: None, file: None }
     }
 }
 
@@ -566,10 +566,10 @@ mod tests {
             ("[native]\nlisten = \"192.0.2.1:5900\"\nra2ne = true", "loopback"),
             ("[web]\nexternal_url = \"gate.example\"", "https://"),
             ("[sessions]\nexpires_minutes = 0", "1440"),
-            ("[egress]\ndenied = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
             ("[sessions]\nexpires_minutes = 60\nmax_minutes = 30", "max_minutes"),
             ("[auth]\nidle_minutes = 0", "idle_minutes"),
             ("[limits]\nperson = 0", "limits"),
+            ("[egress]\ndenied = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
         ] {
             let error = load_text(text).err().unwrap().to_string();
             assert!(error.contains(word), "{error}");

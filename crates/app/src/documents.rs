@@ -172,7 +172,9 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_the_documents_write_them() {
-        for (text, expected) in [("24h", 24), ("7d", 168), ("90m", 2), ("86400", 24), ("1s", 1), ("8 hours", 8)] {
+        for (text, expected) in
+            [("24h", 24), ("7d", 168), ("90m", 2), ("86400", 24), ("1s", 1), ("8 hours", 8)]
+        {
             assert_eq!(hours(text).unwrap(), expected, "{text}");
         }
         for text in ["", "soon", "h", "1w", "-1h"] {

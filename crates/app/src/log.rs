@@ -46,9 +46,7 @@ pub(crate) fn init(log: &Log) -> Result<()> {
 
 /// What sessions and their protocol tell, of whatever crate.
 fn monitor(level: &str) -> String {
-    ["gateway", "rfb", "capture", "gatehouse::ports"]
-        .map(|target| format!("{target}={level}"))
-        .join(",")
+    ["gateway", "rfb", "capture", "gatehouse::ports"].map(|target| format!("{target}={level}")).join(",")
 }
 
 fn filter(text: &str) -> Result<EnvFilter> {

@@ -103,17 +103,15 @@ struct Wire {
 impl AccessTokens {
     /// Signs with a key derived from the current one, and reads what older ones signed.
     pub fn new(keys: &Keyring) -> AccessTokens {
-        let keys: Vec<Key> = keys.derive(PURPOSE).all().cloned().collect();
-        AccessTokens::with_keys(&keys)
+        AccessTokens::with_derived(&keys.derive(PURPOSE))
     }
 
     /// Signs with a key of its own, for those who want all other tokens to stay when this one changes.
     pub fn with_key(key: &Key) -> AccessTokens {
-        AccessTokens::with_keys(&[key.derive(PURPOSE)])
+        AccessTokens::with_derived(&Keyring::single(key.derive(PURPOSE)))
     }
 
-    fn with_keys(keys: &[Key]) -> AccessTokens {
-        let first = keys.first().cloned().unwrap_or_else(|| Key::from_random(crate::random::bytes()));
+    fn with_derived(keys: &Keyring) -> AccessTokens {
         let name = |key: &Key| HEXLOWER.encode(&key.id());
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
@@ -121,12 +119,15 @@ impl AccessTokens {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // Judged here, by the time that the caller gives.
         validation.validate_exp = false;
-        let header =
-            Header { typ: Some(TYPE.to_owned()), kid: Some(name(&first)), ..Header::new(Algorithm::HS256) };
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(name(keys.current())),
+            ..Header::new(Algorithm::HS256)
+        };
         AccessTokens {
-            signing: EncodingKey::from_secret(first.bytes()),
+            signing: EncodingKey::from_secret(keys.current().bytes()),
             header,
-            reading: keys.iter().map(|key| (name(key), DecodingKey::from_secret(key.bytes()))).collect(),
+            reading: keys.all().map(|key| (name(key), DecodingKey::from_secret(key.bytes()))).collect(),
             validation,
         }
     }

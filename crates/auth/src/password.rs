@@ -282,7 +282,7 @@ pub fn check_new(password: &Secret, names: &[&str], least: usize) -> Result<(), 
     if text.len() > MAX_BYTES {
         return Err(NewPasswordError::TooLong);
     }
-    let mut characters: Vec<char> = text.nfc().collect();
+    let mut characters: Zeroizing<Vec<char>> = Zeroizing::new(text.nfc().collect());
     if characters.len() < least {
         return Err(NewPasswordError::TooShort { least });
     }

@@ -1,11 +1,13 @@
 //! Buffers that a session has only while bytes are in them.
 //!
 //! An idle session owns none. Each worker thread keeps the one it used last, warm in its cache; a few
-//! more wait in the pool, the rest goes back to the allocator. When sessions with slow peers hold as
+//! more wait in the pool, the rest goes back to the kernel: they are mapped by themselves, because an
+//! allocator keeps what small things that stay have scattered over. When sessions with slow peers hold as
 //! much as the cap allows, further ones get small buffers: slower, but always going on, so nobody can
 //! stop the others by not reading.
 
 use crate::limits::{BUFFER, SMALL_BUFFER, WIDE_BUFFER};
+use memmap2::MmapMut;
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -15,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const SPARES: [usize; 2] = [64, 8];
 
 thread_local! {
-    static WARM: [Cell<Option<Vec<u8>>>; 2] = const { [Cell::new(None), Cell::new(None)] };
+    static WARM: [Cell<Option<MmapMut>>; 2] = const { [Cell::new(None), Cell::new(None)] };
 }
 
 /// How much a taker expects to read at once.
@@ -51,7 +53,7 @@ impl Width {
 /// Where buffers come from.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    spares: [Mutex<Vec<Vec<u8>>>; 2],
+    spares: [Mutex<Vec<MmapMut>>; 2],
     /// Bytes in the hands of sessions.
     lent: AtomicUsize,
     cap: usize,
@@ -60,8 +62,40 @@ pub(crate) struct Pool {
 /// A buffer; goes back when dropped.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     pool: Arc<Pool>,
+}
+
+/// A buffer's memory: pages of its own for the pool's widths, the allocator's for the others.
+#[derive(Debug)]
+enum Bytes {
+    Mapped(MmapMut),
+    Allocated(Vec<u8>),
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Bytes::Allocated(Vec::new())
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(map) => map,
+            Bytes::Allocated(vec) => vec,
+        }
+    }
+}
+
+impl DerefMut for Bytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Bytes::Mapped(map) => map,
+            Bytes::Allocated(vec) => vec,
+        }
+    }
 }
 
 impl Pool {
@@ -84,21 +118,23 @@ impl Pool {
                 return self.take(Width::Usual);
             }
             self.lent.fetch_sub(len - SMALL_BUFFER, Relaxed);
-            return Buffer { bytes: vec![0; SMALL_BUFFER], pool: self.clone() };
+            return Buffer { bytes: Bytes::Allocated(vec![0; SMALL_BUFFER]), pool: self.clone() };
         }
         let spare = || width.pick(&self.spares).lock().unwrap_or_else(PoisonError::into_inner).pop();
         let warm = WARM.with(|warm| width.pick(warm).take());
-        let bytes = warm.or_else(spare).unwrap_or_else(|| vec![0; len]);
+        let mapped = warm.or_else(spare).or_else(|| MmapMut::map_anon(len).ok());
+        let bytes = mapped.map_or_else(|| Bytes::Allocated(vec![0; len]), Bytes::Mapped);
         Buffer { bytes, pool: self.clone() }
     }
 
-    fn give(&self, bytes: Vec<u8>) {
+    fn give(&self, bytes: Bytes) {
         self.lent.fetch_sub(bytes.len(), Relaxed);
-        let Some(width) = Width::of(bytes.len()) else { return };
-        let Some(bytes) = WARM.with(|warm| width.pick(warm).replace(Some(bytes))) else { return };
+        let Bytes::Mapped(map) = bytes else { return };
+        let Some(width) = Width::of(map.len()) else { return };
+        let Some(map) = WARM.with(|warm| width.pick(warm).replace(Some(map))) else { return };
         let mut spares = width.pick(&self.spares).lock().unwrap_or_else(PoisonError::into_inner);
         if spares.len() < *width.pick(&SPARES) {
-            spares.push(bytes);
+            spares.push(map);
         }
     }
 }
@@ -108,7 +144,10 @@ impl Buffer {
     pub(crate) fn grow(&mut self, len: usize) {
         if let Some(more) = len.checked_sub(self.bytes.len()) {
             self.pool.lent.fetch_add(more, Relaxed);
-            self.bytes.resize(len, 0);
+            let mut bytes = Vec::with_capacity(len);
+            bytes.extend_from_slice(&self.bytes);
+            bytes.resize(len, 0);
+            self.bytes = Bytes::Allocated(bytes);
         }
     }
 }

@@ -342,6 +342,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_known_of_a_target_is_no_news() {
+        let seen = |strength, may_pin| Seen { strength, identity: Some("ab".to_owned()), may_pin };
+        let mut entry = Security { identity: Identity::FirstUse, ..Security::default() };
+        assert!(seen(Strength::Open, false).is_news_to(&entry), "the first time");
+        entry.seen = Some(Strength::Authenticated);
+        assert!(!seen(Strength::Open, false).is_news_to(&entry));
+        assert!(!seen(Strength::Authenticated, false).is_news_to(&entry));
+        assert!(seen(Strength::EncryptedVerified, false).is_news_to(&entry));
+        assert!(seen(Strength::Open, true).is_news_to(&entry), "a pin");
+        entry.identity = Identity::Pinned("ab".to_owned());
+        assert!(!seen(Strength::Open, true).is_news_to(&entry));
+    }
+
+    #[test]
     fn a_resume_key_is_compared_by_hash_and_never_printed() {
         let hash = ResumeKeyHash::of(b"abc");
         assert_eq!(hash, ResumeKeyHash::from_bytes(*hash.as_bytes()));

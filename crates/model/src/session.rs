@@ -99,6 +99,7 @@ impl Coded for EndReason {
 #[serde(rename_all = "snake_case")]
 pub enum Ingress {
     /// A browser over WebSocket.
+    #[serde(rename = "websocket")]
     WebSocket,
     /// A native VNC viewer.
     Native,

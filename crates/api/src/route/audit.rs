@@ -12,7 +12,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use futures_util::stream;
-use model::audit::{Action, Hash, Position};
+use model::audit::{Action, Position};
 use model::{Coded, SubjectId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

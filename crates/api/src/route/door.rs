@@ -4,7 +4,7 @@
 
 use crate::arrival::Arrival;
 use crate::error::Problem;
-use crate::route::console::{ConsoleWish, Granted, delta, end_live, granted, refused};
+use crate::route::console::{ConsoleWish, Granted, end_live, granted, refused};
 use crate::route::targets;
 use crate::state::Api;
 use crate::who::Person;

@@ -5,8 +5,8 @@ use crate::error::Problem;
 use crate::state::Api;
 use crate::who::{Person, authenticate};
 use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use model::Right;
@@ -76,9 +76,10 @@ pub(crate) async fn status(State(api): State<Arc<Api>>, _person: Person) -> Resu
 pub(crate) async fn metrics(
     State(api): State<Arc<Api>>,
     axum::Extension(arrival): axum::Extension<Arrival>,
-    request: Request,
+    method: Method,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let bearer = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let shown = bearer.and_then(|v| v.strip_prefix("Bearer "));
     let known = match (&api.metrics_token, shown) {
         (Some(token), Some(shown)) => auth::token::equal(token.expose(), shown),
@@ -86,7 +87,7 @@ pub(crate) async fn metrics(
         (None, Some(_)) => false,
     };
     if !known {
-        let person = authenticate(&api, arrival, &request).await.ok().flatten();
+        let person = authenticate(&api, arrival, &method, &headers).await.ok().flatten();
         if person.is_none_or(|person| person.reach(Right::ReadMetrics).is_err()) {
             api.limits.stranger(arrival.client.ip())?;
             return Err(Problem::new(

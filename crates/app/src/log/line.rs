@@ -112,7 +112,12 @@ where
 }
 
 impl<M> Lines<M> {
-    fn line(&self, event: &Event<'_>, mut fields: Map<String, Value>, mut context: Map<String, Value>) -> String {
+    fn line(
+        &self,
+        event: &Event<'_>,
+        mut fields: Map<String, Value>,
+        mut context: Map<String, Value>,
+    ) -> String {
         let message = fields.remove("message").unwrap_or_default();
         let error = fields.remove("error");
         context.extend(fields);

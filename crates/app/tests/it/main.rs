@@ -6,5 +6,7 @@ mod fronts;
 mod house;
 mod http;
 mod native;
+mod people;
 mod refusals;
+mod rights;
 mod trace;

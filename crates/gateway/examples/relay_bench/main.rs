@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo build --release -p app
-//! cargo run --release -p gateway --example relay_bench -- [streams] [trips] [sessions] [--mb 400] [--rounds 7]
+//! cargo run --release -p gateway --example relay_bench -- [streams] [trips] [sessions] [memory] [--mb 400] [--rounds 7]
 //!     [--trips 3000] [--sessions 5000] [--only gateway] [--clear | --tls] [--congestion reno]
 //! ```
 //!
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     let only = option(&mut arguments, "--only")?;
     let mut flag = |name| arguments.iter().position(|a| a == name).map(|at| arguments.remove(at)).is_some();
     let (clear, tls) = (flag("--clear"), flag("--tls"));
-    let known = ["streams", "trips", "sessions"];
+    let known = ["streams", "trips", "sessions", "memory"];
     if let Some(unknown) = arguments.iter().find(|a| !known.contains(&a.as_str())) {
         anyhow::bail!("what is {unknown}? One of {known:?}");
     }
@@ -78,7 +78,10 @@ fn main() -> Result<()> {
             trips::measure(&peers, &plan)?;
         }
         if wants("sessions") {
-            sessions::measure(&peers, &plan)?;
+            sessions::measure_cpu(&peers, &plan)?;
+        }
+        if wants("memory") {
+            sessions::measure_memory(&peers, &plan)?;
         }
     }
     Ok(())

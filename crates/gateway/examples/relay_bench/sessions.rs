@@ -16,11 +16,11 @@ const BUSY_AT_ONCE: usize = 250;
 /// Time for the last ends to be written down and for memory to be let go.
 const REST: Duration = Duration::from_secs(2);
 
-pub(crate) fn measure(peers: &[Peer], plan: &Plan) -> Result<()> {
-    for peer in peers.iter().filter(|p| p.is_program()) {
-        // A forked process for each: a hundredth is enough to know, and all of them would not fit.
-        let count = if peer.name == "websockify" { plan.sessions.div_ceil(100) } else { plan.sessions };
-        println!("\n{}, {count} sessions", peer.name);
+/// CPU of a session.
+pub(crate) fn measure_cpu(peers: &[Peer], plan: &Plan) -> Result<()> {
+    println!("\nOpened, shown a first update, closed");
+    for (peer, count) in programs(peers, plan) {
+        println!("{}, {count} sessions", peer.name);
         churn(peer, 1, count / 10)?;
         for people in [1, VISITORS] {
             let (tickets, sessions) = churn(peer, people, count / 2)?;
@@ -28,9 +28,26 @@ pub(crate) fn measure(peers: &[Peer], plan: &Plan) -> Result<()> {
                 "  {people} at a time: {tickets:.3} ms of CPU for a ticket, {sessions:.3} ms for a session"
             );
         }
+    }
+    Ok(())
+}
+
+/// Memory of many sessions.
+pub(crate) fn measure_memory(peers: &[Peer], plan: &Plan) -> Result<()> {
+    println!("\nOpen at the same time: proportional memory of each");
+    for (peer, count) in programs(peers, plan) {
+        churn(peer, VISITORS, 100.min(count))?;
         memory(peer, count)?;
     }
     Ok(())
+}
+
+/// Those that can be measured, and by how many sessions. websockify forks a process for each: a hundredth is enough
+/// to know, and all of them would not fit.
+fn programs<'a>(peers: &'a [Peer], plan: &Plan) -> impl Iterator<Item = (&'a Peer, usize)> {
+    let sessions = plan.sessions;
+    let count = move |peer: &Peer| if peer.name == "websockify" { sessions.div_ceil(100) } else { sessions };
+    peers.iter().filter(|peer| peer.is_program()).map(move |peer| (peer, count(peer)))
 }
 
 /// Milliseconds of CPU for a ticket issued, and for a session opened with it, used once and closed.
@@ -53,11 +70,10 @@ fn churn(peer: &Peer, people: usize, count: usize) -> Result<(f64, f64)> {
 
 /// Growth of proportional memory, all sessions open at the same time.
 fn memory(peer: &Peer, count: usize) -> Result<()> {
-    let before = peer.pss();
-    let each = || peer.pss().saturating_sub(before) as f64 / count as f64;
+    let each = |before: f64| (settled(peer) - before) / count as f64;
+    let before = settled(peer);
     let mut viewers = crowd(peer, count)?;
-    thread::sleep(REST);
-    let idle = each();
+    let idle = each(before);
     for some in viewers.chunks_mut(BUSY_AT_ONCE) {
         for viewer in &mut *some {
             viewer.ask(target::TIGHT, BUSY)?;
@@ -67,15 +83,28 @@ fn memory(peer: &Peer, count: usize) -> Result<()> {
             viewer.let_go();
         }
     }
-    thread::sleep(REST);
-    let after = each();
+    let after = each(before);
     drop(viewers);
-    thread::sleep(REST);
+    let gone = each(before);
     println!(
-        "  memory: {idle:.1} KiB each while idle, {after:.1} after all were busy, {:.1} when gone",
-        each()
+        "{:12} {count:5} sessions: {idle:.1} KiB while idle, {after:.1} after all were busy, {gone:.1} left when gone",
+        peer.name
     );
     Ok(())
+}
+
+/// Proportional memory in KiB, once it does not fall or grow any more.
+fn settled(peer: &Peer) -> f64 {
+    let mut last = f64::INFINITY;
+    for _ in 0..10 {
+        thread::sleep(REST);
+        let now = peer.pss() as f64;
+        if (now - last).abs() < last / 200.0 {
+            return now;
+        }
+        last = now;
+    }
+    last
 }
 
 fn crowd(peer: &Peer, count: usize) -> Result<Vec<Viewer>> {

@@ -382,3 +382,24 @@ async fn the_test_card_is_a_target() {
     first_update(&mut dialed).await;
     first_update(&mut dialed).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_administrator_points_a_target_at_this_machine() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = listener.local_addr().unwrap();
+    let of_operator = Endpoint { purpose: model::egress::Purpose::Target, ..endpoint(here) };
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("vm.sock");
+    let _socket = tokio::net::UnixListener::bind(&socket).unwrap();
+    let on_socket = Endpoint { purpose: model::egress::Purpose::Target, ..endpoint_at(&socket) };
+    let metadata = endpoint(([169, 254, 169, 254], 80).into());
+    for (target, code) in
+        [(of_operator, "egress.loopback"), (on_socket, "egress.loopback"), (metadata, "egress.metadata")]
+    {
+        assert_eq!(refusal(&target).await.code(), code);
+    }
+    let mut ours = context();
+    ours.egress = std::sync::Arc::new(model::egress::Egress { listeners: vec![here], ..Default::default() });
+    let refused = dial(&endpoint(here), &ours, Purpose::Console).await.unwrap_err();
+    assert_eq!(refused.code(), "egress.own_listener");
+}

@@ -18,7 +18,6 @@ use sea_orm::{
 use std::net::SocketAddr;
 use std::time::Duration;
 use uuid::Uuid;
-use uuid::Uuid;
 
 /// A ticket to issue.
 #[derive(Clone, Debug)]

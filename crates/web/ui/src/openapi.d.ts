@@ -371,6 +371,13 @@ export interface components {
              */
             view_only?: boolean;
         };
+        /** @description What a refusal adds to its code for people. */
+        Details: {
+            /** @description The fingerprint that is pinned, SHA-256 in lower-case hex. */
+            expected: string;
+            /** @description The fingerprint that is shown now. */
+            presented: string;
+        };
         /** @description Whether it works. */
         Health: {
             /**
@@ -420,6 +427,7 @@ export interface components {
             code: string;
             /** @description What happened and what to do. */
             detail: string;
+            details?: components["schemas"]["Details"] | null;
             /**
              * Format: int32
              * @description The HTTP status.
