@@ -285,7 +285,8 @@ impl Updates {
     /// [7.7.6] A compact length of `head` bytes that says `len`.
     fn trace_compact(&mut self, head: usize, len: usize) {
         let Some(draft) = &mut self.draft else { return };
-        let made = trace::coarse(len).min(limits::TIGHT);
+        // The field has 22 bits.
+        let made = trace::coarse(len).min(limits::TIGHT - 1);
         let bytes = tight::compact(made);
         draft.keep(&bytes);
         draft.replace(head, bytes.len());
