@@ -51,8 +51,9 @@ fn write(data: &[u8], seed: u8) {
     let trace = Trace::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
     let (outcome, _) = replay(&trace, usize::MAX);
     assert_eq!(trace.difference(&outcome), None, "{text}");
-    // A fault whose bytes are left out is not met again.
-    if outcome.fault.is_some() || !text.contains(" fault=") {
+    // A fault whose bytes are left out is not met again, nor are bytes that could not be made up.
+    let is_whole = outcome.fault.is_some() || !text.contains(" fault=");
+    if is_whole && !text.contains(" short ") {
         assert_eq!(again(&trace), text, "a skeleton has another one");
     }
 }
