@@ -247,6 +247,7 @@ impl Observer {
     }
 
     /// A message begins: its shown part goes into the skeleton without what it says.
+    #[cold]
     fn trace_message(&mut self, from: Origin, shown: &[u8], extent: Extent) {
         let Some(names) = self.skeleton.as_deref_mut() else { return };
         let bytes = blank::message(from, shown, Some(extent), names);
