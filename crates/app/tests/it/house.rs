@@ -143,7 +143,12 @@ impl House {
         assert_eq!(tokens.status, 200, "{tokens:?}");
         let tokens = tokens.json();
         let text = |field: &str| tokens[field].as_str().unwrap_or_default().to_owned();
-        Ok(Someone { id, name: name.to_owned(), access: text("access_token"), refresh: text("refresh_token") })
+        Ok(Someone {
+            id,
+            name: name.to_owned(),
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+        })
     }
 
     /// Logs in as a program does.
@@ -171,7 +176,12 @@ impl House {
     }
 
     /// A group with members (and whether they operate it) and targets; its id.
-    pub(crate) async fn group(&self, name: &str, people: &[(&Someone, bool)], targets: &[u64]) -> Result<String> {
+    pub(crate) async fn group(
+        &self,
+        name: &str,
+        people: &[(&Someone, bool)],
+        targets: &[u64],
+    ) -> Result<String> {
         let added = self.ask("POST", "/api/groups", &format!(r#"{{"name":"{name}"}}"#)).await?;
         assert_eq!(added.status, 201, "{added:?}");
         let id = added.json()["id"].as_str().context("no id")?.to_owned();
@@ -237,6 +247,31 @@ impl House {
         origin: Option<&str>,
     ) -> Result<(DuplexStream, Closing)> {
         let socket = self.websocket(token, protocols, origin).await?;
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        Ok((ours, tokio::spawn(pump(socket, theirs))))
+    }
+
+    /// A WebSocket at any address, as a page of `origin` with this cookie asks for it.
+    pub(crate) async fn socket(
+        &self,
+        path: &str,
+        origin: Option<&str>,
+        cookie: Option<&str>,
+    ) -> Result<WebSocketStream<TcpStream>> {
+        let mut request = format!("ws://{}{path}", self.web).into_client_request()?;
+        if let Some(origin) = origin {
+            request.headers_mut().insert("origin", origin.parse()?);
+        }
+        if let Some(cookie) = cookie {
+            request.headers_mut().insert("cookie", cookie.parse()?);
+        }
+        let stream = TcpStream::connect(self.web).await?;
+        Ok(tokio_tungstenite::client_async(request, stream).await?.0)
+    }
+
+    /// Opens a console by a log-in's cookie.
+    pub(crate) async fn by_cookie(&self, path: &str, cookie: &str) -> Result<(DuplexStream, Closing)> {
+        let socket = self.socket(path, Some(&self.origin()), Some(cookie)).await?;
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         Ok((ours, tokio::spawn(pump(socket, theirs))))
     }

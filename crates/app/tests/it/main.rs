@@ -2,6 +2,7 @@
 
 mod cli;
 mod console;
+mod document_e;
 mod fronts;
 mod house;
 mod http;
@@ -10,3 +11,4 @@ mod people;
 mod refusals;
 mod rights;
 mod trace;
+mod walkthrough;
