@@ -66,6 +66,7 @@ const TEST: &[Need] = &[
     tool("nginx", &["nginx-light", "libnginx-mod-stream"]),
     tool("caddy", &["caddy"]),
     tool("initdb", &["postgresql"]),
+    tool("sqlite3", &["sqlite3"]),
     tool("setpriv", &["util-linux"]),
     tool("chromium", &["chromium"]),
     Need {
