@@ -2,6 +2,7 @@
 
 use axum::Json;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
@@ -65,7 +66,7 @@ use utoipa::{Modify, OpenApi};
         crate::route::sessions::policy,
     ),
     components(schemas(crate::error::ProblemBody, crate::route::login::Tokens)),
-    modifiers(&NamedByRoom)
+    modifiers(&NamedByRoom, &Refusals)
 )]
 struct Document;
 
@@ -75,11 +76,13 @@ struct NamedByRoom;
 impl Modify for NamedByRoom {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for item in document.paths.paths.values_mut() {
-            let operations =
-                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-            operations.into_iter().flatten().for_each(name);
+            operations(item).for_each(name);
         }
     }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
 fn name(operation: &mut Operation) {
@@ -87,6 +90,37 @@ fn name(operation: &mut Operation) {
         && let Some(tag) = tags.first()
     {
         operation.operation_id = Some(format!("{tag}_{id}"));
+    }
+}
+
+/// Every operation may refuse, in words of its own or in those that all share, and always as a problem.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            operations(item).for_each(refuse);
+        }
+    }
+}
+
+const PROBLEM: &str = "application/problem+json";
+
+fn refuse(operation: &mut Operation) {
+    let problem = RefOr::Ref(Ref::from_schema_name("ProblemBody"));
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        let is_problem = |content: &RefOr<Content>| matches!(content, RefOr::T(content) if content.schema.as_ref() == Some(&problem));
+        if response.content.get("application/json").is_some_and(is_problem) {
+            let content = response.content.shift_remove("application/json");
+            response.content.extend(content.map(|content| (PROBLEM.to_owned(), content)));
+        }
+    }
+    for (range, words) in [("4XX", "Refused: `code` says why"), ("5XX", "Not possible now: `code` says why")]
+    {
+        let content = Content::new(Some(problem.clone()));
+        let response = ResponseBuilder::new().description(words).content(PROBLEM, content).build();
+        operation.responses.responses.insert(range.to_owned(), RefOr::T(response));
     }
 }
 
@@ -116,5 +150,20 @@ mod tests {
             .collect();
         assert!(names.contains(&"sessions_list"), "{names:?}");
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn every_refusal_is_a_problem() {
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        for operation in paths.flat_map(|item| item.as_object().unwrap().values()) {
+            let Some(responses) = operation["responses"].as_object() else { continue };
+            assert!(responses.contains_key("4XX") && responses.contains_key("5XX"), "{operation}");
+            let bodies = responses.values().flat_map(|response| response["content"].as_object()).flatten();
+            for (kind, content) in bodies {
+                let is_problem = content["schema"]["$ref"] == "#/components/schemas/ProblemBody";
+                assert_eq!(is_problem, kind == PROBLEM, "{kind}: {content}");
+            }
+        }
     }
 }

@@ -97,8 +97,12 @@ async function webkit(): Promise<Visit> {
   const home = await mkdtemp(join(tmpdir(), 'gatehouse-webkit-'));
   const children: ChildProcess[] = [];
   const stop = async () => {
-    for (const child of children.reverse()) await end(child);
-    await rm(home, { recursive: true, force: true });
+    for (const child of children.reverse()) {
+      await end(child);
+      endGroup(child);
+    }
+    // Its helpers end a moment after it and still write meanwhile.
+    await rm(home, { recursive: true, force: true, maxRetries: 20 });
   };
   try {
     const display = await startDisplay(children);
@@ -110,6 +114,15 @@ async function webkit(): Promise<Visit> {
   } catch (failure) {
     await stop();
     throw failure;
+  }
+}
+
+/** Ends what a program with a group of its own left behind. */
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // no such group: nothing was left
   }
 }
 
@@ -136,6 +149,8 @@ async function startDriver(children: ChildProcess[], display: string, home: stri
       LIBGL_ALWAYS_SOFTWARE: '1',
     },
     stdio: 'ignore',
+    // Leads a group, so that a browser that it leaves behind ends too.
+    detached: true,
   });
   children.push(driver);
   await Promise.race([listening(port, driver), missing(driver, 'WebKitWebDriver', 'webkit2gtk-driver')]);
