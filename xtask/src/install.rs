@@ -60,6 +60,8 @@ const TEST: &[Need] = &[
     },
     Need { probe: Probe::File("/usr/lib/vino/vino-server"), packages: &["vino"] },
     tool("dbus-run-session", &["dbus-daemon"]),
+    tool("curl", &["curl"]),
+    tool("jq", &["jq"]),
     tool("openssl", &["openssl"]),
     tool("nginx", &["nginx-light", "libnginx-mod-stream"]),
     tool("caddy", &["caddy"]),

@@ -188,7 +188,8 @@ async fn issue(api: &Api, person: &Person, granted: Granted) -> Result<ConsoleTi
             .as_ref()
             .map(|password| seal_vnc_password(&api.sealer, id, password)),
     };
-    let entry = person.entry(Action::ConsoleGranted).on(Object::Target(target.id)).with("ticket", id.to_string());
+    let entry =
+        person.entry(Action::ConsoleGranted).on(Object::Target(target.id)).with("ticket", id.to_string());
     api.store.tickets().audited(entry).issue(ticket).await.map_err(|e| unavailable(&e))?;
     api.attachments.issued(id, person.login, expires_at, now);
     end_live(api, person, &target, EndReason::Replaced).await?;
