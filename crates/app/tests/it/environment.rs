@@ -110,14 +110,15 @@ async fn other_systems_variables_are_read_and_ours_win() -> Result<()> {
     // The file wins over them, and says so.
     assert!(shown.contains("detection.threshold = 60  (") && shown.contains("gatehouse.toml"), "{shown}");
     assert!(!shown.contains("canary"), "{shown}");
-    for (name, value) in
-        [("PORT", "http"), ("HOST", "gate.example"), ("JWT_EXPIRES_IN", "soon"), ("THREAT_THRESHOLD", "300")]
-    {
-        assert!(
-            gatehouse(dir.path(), &["config", "check"]).env(name, value).run().await.is_err()
-                || name == "THREAT_THRESHOLD",
-            "{name}"
-        );
+    for (name, value) in [
+        ("PORT", "http"),
+        ("HOST", "gate.example"),
+        ("JWT_EXPIRES_IN", "soon"),
+        ("MONITORING_INTERVAL", "often"),
+        ("VNC_PORTS", "5900-"),
+    ] {
+        let wrong = gatehouse(dir.path(), &["config", "check"]).env(name, value);
+        assert!(wrong.run().await.is_err(), "{name}");
     }
     Ok(())
 }
