@@ -13,6 +13,7 @@ use axum::http::header::{COOKIE, HeaderMap};
 use axum::http::{Method, StatusCode, header, request::Parts};
 use chrono::Utc;
 use gateway::origin::Proof;
+use model::{Role, SubjectId};
 use std::sync::Arc;
 
 /// The cookie's name.
@@ -22,6 +23,8 @@ pub(crate) const COOKIE_NAME: &str = "gatehouse_session";
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
     pub(crate) subject: String,
+    /// The same person in the audit log.
+    pub(crate) subject_id: SubjectId,
 }
 
 impl FromRequestParts<Arc<Api>> for Admin {
@@ -39,11 +42,15 @@ impl FromRequestParts<Arc<Api>> for Admin {
             ));
         }
         let token = cookie(&parts.headers).ok_or_else(Problem::not_logged_in)?;
-        match api.store.admin().session(hash(&token), Utc::now()).await {
-            Ok(Some(_)) => Ok(Admin { subject: "admin".to_owned() }),
-            Ok(None) => Err(Problem::not_logged_in()),
-            Err(error) => Err(unavailable(&error)),
+        let now = Utc::now();
+        let logins = api.store.logins();
+        let found = logins.find(hash(&token), now).await.map_err(|e| unavailable(&e))?;
+        let signed_in = found.filter(|found| found.user.role == Role::Admin);
+        let signed_in = signed_in.ok_or_else(Problem::not_logged_in)?;
+        if signed_in.login.is_stale(now) {
+            logins.touch(hash(&token), now).await.map_err(|e| unavailable(&e))?;
         }
+        Ok(Admin { subject: signed_in.user.name, subject_id: signed_in.user.subject })
     }
 }
 

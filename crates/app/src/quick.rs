@@ -57,6 +57,9 @@ pub(crate) async fn run(wish: Quick) -> Result<()> {
         },
         username: url.username,
         sealed_secret: secret.map(|secret| api::seal_password(&house.sealer, id, &secret)),
+        tags: Vec::new(),
+        description: String::new(),
+        thumbnails: false,
     };
     house.store.targets().add(new, Utc::now()).await?;
     let taps = wish.trace.map(|file| Arc::new(TraceFiles::new(file)) as Arc<dyn Taps>);

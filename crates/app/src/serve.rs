@@ -291,7 +291,7 @@ fn keep_house(house: &House, certificates: Arc<Certificates>, stop: &Cancellatio
                 _ = check.tick() => reload(&certificates),
                 _ = purge.tick() => {
                     let before = Utc::now() - chrono::TimeDelta::days(1);
-                    if let Err(error) = store.admin().purge(before).await {
+                    if let Err(error) = store.logins().purge(before).await {
                         tracing::warn!(%error, "Expired log-ins could not be forgotten");
                     }
                     if let Err(error) = store.tickets().purge(Utc::now() - TICKETS_KEPT).await {
@@ -356,6 +356,9 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
                 security: Security::default(),
                 username: None,
                 sealed_secret: None,
+                tags: Vec::new(),
+                description: String::new(),
+                thumbnails: false,
             };
             targets.add(new, Utc::now()).await?;
         }

@@ -43,6 +43,9 @@ async fn add(house: &House, wish: TargetAdd) -> Result<()> {
         security,
         username: url.username,
         sealed_secret,
+        tags: Vec::new(),
+        description: String::new(),
+        thumbnails: false,
     };
     let record = house.store.targets().add(new, Utc::now()).await?;
     println!("{}  {}  {}", record.number, record.name, record.address);
@@ -65,7 +68,7 @@ async fn list(house: &House) -> Result<()> {
 
 async fn remove(house: &House, name: &str) -> Result<()> {
     let target = house.target(name).await?;
-    house.store.targets().remove(target.id).await?;
+    house.store.targets().remove(target.id, Utc::now()).await?;
     println!("Removed {name}. Sessions that run on it go on until they end.");
     Ok(())
 }

@@ -65,6 +65,7 @@ pub(crate) async fn issue(
         target,
         policy,
         subject: "command line".to_owned(),
+        owner: None,
         created_at: now,
         expires_at: now + life,
         sealed_vnc_password: vnc_password.as_ref().map(seal),
@@ -85,7 +86,7 @@ pub(crate) async fn admin_link(common: &Common) -> Result<()> {
 pub(crate) async fn new_admin_link(house: &House, web: &str) -> Result<String> {
     let token = Token::fresh();
     let now = Utc::now();
-    house.store.admin().issue_link(TokenHash(*token.hash().as_bytes()), now + LINK_LIFE, now).await?;
+    house.store.logins().issue_link(TokenHash(*token.hash().as_bytes()), now + LINK_LIFE, now).await?;
     Ok(format!("{web}/login#token={}", token.expose()))
 }
 

@@ -34,6 +34,39 @@ impl std::fmt::Display for Address {
     }
 }
 
+/// What a target speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// RFB, over TCP or a Unix socket.
+    Vnc,
+    /// The built-in test card.
+    TestCard,
+}
+
+impl Kind {
+    /// What is behind an address.
+    pub fn of(address: &Address) -> Kind {
+        match address {
+            Address::Tcp { .. } | Address::Unix { .. } => Kind::Vnc,
+            Address::TestCard => Kind::TestCard,
+        }
+    }
+
+    /// The word in the database and in the API.
+    pub fn column(self) -> &'static str {
+        match self {
+            Kind::Vnc => "vnc",
+            Kind::TestCard => "test_card",
+        }
+    }
+
+    /// The kind of a word that [`Kind::column`] gave.
+    pub fn from_column(text: &str) -> Option<Kind> {
+        [Kind::Vnc, Kind::TestCard].into_iter().find(|kind| kind.column() == text)
+    }
+}
+
 /// How strong the way to a target is. Ordered: a later one is stronger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]

@@ -105,6 +105,9 @@ async fn target(store: &Store) -> Outcome<TargetId> {
         security: model::target::Security::default(),
         username: None,
         sealed_secret: None,
+        tags: Vec::new(),
+        description: String::new(),
+        thumbnails: false,
     };
     store.targets().add(new, Utc::now()).await?;
     Ok(id)
@@ -122,6 +125,7 @@ async fn issue_and_take(store: Store, target: TargetId, until: Instant) -> Resul
             target,
             policy: Policy::default(),
             subject: "bench".to_owned(),
+            owner: None,
             created_at: now,
             expires_at: now + TimeDelta::minutes(15),
             sealed_vnc_password: None,

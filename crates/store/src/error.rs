@@ -60,6 +60,7 @@ impl From<DbErr> for StoreError {
             Fault::ReadOnly => StoreError::ReadOnly(error),
             Fault::Conflict => StoreError::Conflict(error),
             Fault::Corrupt => StoreError::Corrupt { column: "the database file" },
+            Fault::Passing => StoreError::Unavailable(Some(error)),
             Fault::Other => StoreError::Failed(error),
         }
     }
@@ -141,6 +142,8 @@ pub(crate) enum Fault {
     ReadOnly,
     Conflict,
     Corrupt,
+    /// Two transactions stood in each other's way and this one was undone; the same may succeed when run again.
+    Passing,
     Other,
 }
 
@@ -178,6 +181,8 @@ impl Fault {
                 // too many connections; shutdown, crash, starting up; statement timeout; lock timeout; database gone
                 "53300" | "57P01" | "57P02" | "57P03" | "57014" | "55P03" | "3D000" => Fault::Connection,
                 "XX001" | "XX002" => Fault::Corrupt,
+                // serialization failure; deadlock
+                "40001" | "40P01" => Fault::Passing,
                 _ if code.starts_with("08") => Fault::Connection,
                 _ => Fault::Other,
             };
@@ -221,6 +226,7 @@ mod tests {
             ("25006", Fault::ReadOnly),
             ("57P01", Fault::Connection),
             ("08006", Fault::Connection),
+            ("40P01", Fault::Passing),
             ("42P01", Fault::Other),
         ] {
             assert_eq!(Fault::of_code(code), fault, "{code}");

@@ -1,5 +1,5 @@
-//! The only room that speaks SQL: targets, tickets, sessions, admin links and this installation's own facts,
-//! on SQLite by default and on PostgreSQL by URL, through one code path.
+//! The only room that speaks SQL: people and what they may use, targets, tickets, sessions, log-ins, the audit log
+//! and this installation's own facts, on SQLite by default and on PostgreSQL by URL, through one code path.
 //!
 //! ```text
 //! let store = Store::open(&"sqlite:///var/lib/gatehouse/gatehouse.db".parse()?, Options::default()).await?;
@@ -32,13 +32,19 @@ mod writer;
 
 pub use error::{OpenError, StoreError};
 pub use hash::{Sealed, TokenHash};
-pub use page::{Cursor, CursorError, MAX_PAGE, Page, PageRequest};
-pub use repo::admin::{AdminLinks, AdminSession, LinkError};
+pub use page::{Cursor, CursorError, Listed, MAX_PAGE, Page, PageRequest, Window};
+pub use repo::access::{Grant, GrantRow, Grants, GroupTarget, Via};
+pub use repo::api_token::{ApiTokenError, ApiTokenRecord, ApiTokens, NewApiToken};
+pub use repo::audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditOrder, AuditRecord};
+pub use repo::group::{GroupChange, GroupRecord, Groups, Member, Membership, NewGroup};
+pub use repo::login::{FreshAdmin, LinkError, LoginError, LoginRecord, Logins, NewLogin, SignedIn};
 pub use repo::node::{Node, NodeError, Settings, node_id_in};
+pub use repo::person::{NewUser, Owner, People, PeopleError, UserChange, UserFilter, UserRecord, fold_name};
+pub use repo::refresh::{NewFamily, Refresh, RefreshError, Refreshed};
 pub use repo::session::{
-    NewSession, SessionChange, SessionEnd, SessionFilter, SessionRecord, SessionStatus, Sessions,
+    NewSession, SessionChange, SessionEnd, SessionFilter, SessionRecord, SessionSort, SessionStatus, Sessions,
 };
-pub use repo::target::{AddTargetError, NewTarget, TargetChange, TargetRecord, Targets};
+pub use repo::target::{AddTargetError, NewTarget, TargetChange, TargetFilter, TargetRecord, Targets};
 pub use repo::ticket::{
     NewTicket, ResumeError, ResumeTicket, Resumed, TakeError, TakeTicket, TakenTicket, TicketRecord,
     TicketState, Tickets, VncCandidate,
@@ -123,9 +129,24 @@ impl Store {
         Sessions::new(self.clone())
     }
 
-    /// One-time admin links and the cookies they were exchanged for.
-    pub fn admin(&self) -> AdminLinks {
-        AdminLinks::new(self.clone())
+    /// People, groups, and who may use which target.
+    pub fn people(&self) -> People {
+        People::new(self.clone())
+    }
+
+    /// Who is logged in: cookies, refresh tokens, known devices, one-time links.
+    pub fn logins(&self) -> Logins {
+        Logins::new(self.clone())
+    }
+
+    /// People's API tokens.
+    pub fn api_tokens(&self) -> ApiTokens {
+        ApiTokens::new(self.clone())
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> Audit {
+        Audit::new(self.clone())
     }
 
     /// This installation and its boots.
@@ -172,4 +193,48 @@ impl Store {
     ) -> Result<T, StoreError> {
         self.shared.writer.write(work).await
     }
+
+    /// As [`Store::write`]; `audit` is written down with it if the outcome says that something was done.
+    pub(crate) async fn write_with<T: Send + 'static>(
+        &self,
+        audit: &[AuditEntry],
+        now: chrono::DateTime<chrono::Utc>,
+        is_done: fn(&T) -> bool,
+        work: impl for<'a> Fn(&'a sea_orm::DatabaseTransaction) -> writer::WorkFuture<'a, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if audit.is_empty() {
+            return self.write(work).await;
+        }
+        let audit = audit.to_vec();
+        self.write_audited(now, move |tx| {
+            let (work, audit) = (work(tx), audit.clone());
+            Box::pin(async move {
+                let outcome = work.await?;
+                let entries = if is_done(&outcome) { audit } else { Vec::new() };
+                Ok((outcome, entries))
+            })
+        })
+        .await
+    }
+
+    /// As [`Store::write`]; what the work wants written down is in the audit log when this returns, or nothing is.
+    pub(crate) async fn write_audited<T: Send + 'static>(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+        work: impl for<'a> Fn(&'a sea_orm::DatabaseTransaction) -> writer::WorkFuture<'a, (T, Vec<AuditEntry>)>
+        + Send
+        + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.writer.write_audited(value::moment(now), work).await
+    }
+}
+
+/// For [`Store::write_with`]: whatever came out, something was done.
+pub(crate) fn always<T>(_: &T) -> bool {
+    true
+}
+
+/// For [`Store::write_with`]: the outcome says whether something was done.
+pub(crate) fn if_so(done: &bool) -> bool {
+    *done
 }

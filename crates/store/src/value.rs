@@ -4,6 +4,7 @@ use crate::StoreError;
 use chrono::{DateTime, SubsecRound, Utc};
 use model::Coded;
 use model::session::{EndReason, Ingress};
+use sea_orm::sea_query::LikeExpr;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// PostgreSQL keeps microseconds; SQLite would keep more, and then equal moments would differ.
@@ -45,4 +46,26 @@ pub(crate) fn ingress_from(text: &str) -> Option<Ingress> {
         "native" => Some(Ingress::Native),
         _ => None,
     }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// As much of a stranger's text as fits into so many bytes, and without NUL, which PostgreSQL does not store.
+pub(crate) fn clip(text: &str, most: usize) -> String {
+    let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default().replace('\0', " ")
+}
+
+/// A pattern for LIKE that finds this text anywhere, whatever characters it has.
+pub(crate) fn containing(text: &str) -> LikeExpr {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    LikeExpr::new(format!("%{escaped}%")).escape('\\')
 }

@@ -3,13 +3,20 @@
 //!
 //! A group runs in one transaction. If a change fails, the group is rolled back and run again with a savepoint
 //! around each change, so that only the failing one fails; the common case pays for no savepoints. A change
-//! whose caller has given up before it ran is left out.
+//! whose caller has given up before it ran is left out. On PostgreSQL another node's group may hold what this one
+//! needs while it waits for what this one holds; the server then undoes one of them, and that one is run again.
 //!
+//! Changes that are written down in the audit log hand their entries to the group, which appends all of them behind
+//! its last change: the lock of the log's end is taken once, first of all, and so always before any other.
+//!
+//! INVARIANT: an audited change and its entries are in one transaction: there is neither without the other.
 //! INVARIANT: an `Ok` is sent after `COMMIT` returned, never before.
 
 use crate::connection::Database;
 use crate::error::Fault;
-use crate::{Options, StoreError};
+use crate::repo::audit::{self, Dated};
+use crate::{AuditEntry, Options, StoreError};
+use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, TransactionTrait};
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +25,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
+/// How often a group is run again that another node's stood in the way of.
+const RETRIES: u32 = 5;
+
 /// What a piece of database work answers.
 pub(crate) type WorkFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, DbErr>> + Send + 'a>>;
 
@@ -25,6 +35,8 @@ pub(crate) struct WriterHandle {
     queue: mpsc::Sender<Request>,
     wait: Duration,
 }
+
+type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 enum Request {
     Change(Box<dyn Change>),
@@ -49,10 +61,24 @@ impl WriterHandle {
         &self,
         work: impl for<'a> Fn(&'a DatabaseTransaction) -> WorkFuture<'a, T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let deadline = Instant::now() + self.wait;
         let (reply, answer) = oneshot::channel();
-        let change = Request::Change(Box::new(Pending { work, outcome: None, reply }));
-        match timeout_at(deadline, self.queue.send(change)).await {
+        self.submit(Box::new(Pending { work, outcome: None, reply }), answer).await
+    }
+
+    /// As `write`, for work that also answers what is to be written down about it.
+    pub(crate) async fn write_audited<T: Send + 'static>(
+        &self,
+        now: DateTime<Utc>,
+        work: impl for<'a> Fn(&'a DatabaseTransaction) -> WorkFuture<'a, (T, Vec<AuditEntry>)> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let change = Audited { work, now, entries: Vec::new(), outcome: None, reply };
+        self.submit(Box::new(change), answer).await
+    }
+
+    async fn submit<T>(&self, change: Box<dyn Change>, answer: Answer<T>) -> Result<T, StoreError> {
+        let deadline = Instant::now() + self.wait;
+        match timeout_at(deadline, self.queue.send(Request::Change(change))).await {
             Err(_) => return Err(StoreError::Overloaded),
             Ok(Err(_closed)) => return Err(StoreError::Unavailable(None)),
             Ok(Ok(())) => {}
@@ -141,20 +167,26 @@ impl Writer {
     }
 
     async fn attempt(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
-        match self.together(group).await {
-            Err(failure) if group.len() > 1 && failure.is_of_one_change() => self.apart(group).await,
-            outcome => outcome,
+        let mut tries = 0;
+        loop {
+            let outcome = match self.together(group).await {
+                Err(failure) if group.len() > 1 && failure.is_of_one_change() => self.apart(group).await,
+                outcome => outcome,
+            };
+            tries += 1;
+            match outcome {
+                Err(failure) if failure.passes() && tries <= RETRIES => {}
+                outcome => return outcome,
+            }
         }
     }
 
     /// All or nothing.
     async fn together(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
         let transaction = self.database.begin().await.map_err(Failure::clean)?;
-        for change in group {
-            if let Err(error) = change.run(&transaction).await {
-                let tainted = transaction.rollback().await.is_err();
-                return Err(Failure { error, tainted });
-            }
+        if let Err(error) = one_after_the_other(&transaction, group).await {
+            let tainted = transaction.rollback().await.is_err();
+            return Err(Failure { error, tainted });
         }
         transaction.commit().await.map_err(Failure::tainted)
     }
@@ -162,16 +194,57 @@ impl Writer {
     /// Each for itself; a failing change keeps its error for its own caller.
     async fn apart(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
         let transaction = self.database.begin().await.map_err(Failure::clean)?;
+        let end = log_end(&transaction, is_audited(group)).await.map_err(Failure::tainted)?;
+        let mut entries = Vec::new();
         for change in group {
             let savepoint = transaction.begin().await.map_err(Failure::tainted)?;
             match change.run(&savepoint).await {
-                Ok(()) => savepoint.commit().await.map_err(Failure::tainted)?,
+                Ok(()) => {
+                    savepoint.commit().await.map_err(Failure::tainted)?;
+                    entries.append(&mut change.take_entries());
+                }
+                // The server undid all of it, not only this change.
+                Err(error) if Fault::of(&error) == Fault::Passing => {
+                    let tainted = savepoint.rollback().await.is_err() | transaction.rollback().await.is_err();
+                    return Err(Failure { error, tainted });
+                }
                 Err(error) if savepoint.rollback().await.is_err() => return Err(Failure::tainted(error)),
                 Err(error) => change.fail(error),
             }
         }
+        if let Some(end) = end {
+            audit::append(&transaction, end, entries).await.map_err(Failure::tainted)?;
+        }
         transaction.commit().await.map_err(Failure::tainted)
     }
+}
+
+async fn one_after_the_other(
+    transaction: &DatabaseTransaction,
+    group: &mut [Box<dyn Change>],
+) -> Result<(), DbErr> {
+    let end = log_end(transaction, is_audited(group)).await?;
+    let mut entries = Vec::new();
+    for change in group {
+        change.run(transaction).await?;
+        entries.append(&mut change.take_entries());
+    }
+    match end {
+        Some(end) => audit::append(transaction, end, entries).await,
+        None => Ok(()),
+    }
+}
+
+/// Where the audit log ends, locked until the transaction ends; none if nothing is to be appended.
+async fn log_end(
+    transaction: &DatabaseTransaction,
+    is_audited: bool,
+) -> Result<Option<model::audit::Position>, DbErr> {
+    if is_audited { audit::lock(transaction).await.map(Some) } else { Ok(None) }
+}
+
+fn is_audited(group: &[Box<dyn Change>]) -> bool {
+    group.iter().any(|change| change.is_audited())
 }
 
 /// A transaction that failed.
@@ -193,7 +266,12 @@ impl Failure {
 
     /// Whether the other changes of the group may well succeed.
     fn is_of_one_change(&self) -> bool {
-        !self.tainted && Fault::of(&self.error) != Fault::Connection
+        !self.tainted && !matches!(Fault::of(&self.error), Fault::Connection | Fault::Passing)
+    }
+
+    /// Whether the same group may well succeed now.
+    fn passes(&self) -> bool {
+        !self.tainted && Fault::of(&self.error) == Fault::Passing
     }
 }
 
@@ -202,6 +280,13 @@ trait Change: Send {
     fn run<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> WorkFuture<'a, ()>;
     fn fail(&mut self, error: DbErr);
     fn is_abandoned(&self) -> bool;
+    fn is_audited(&self) -> bool {
+        false
+    }
+    /// What its last run wants written down.
+    fn take_entries(&mut self) -> Vec<Dated> {
+        Vec::new()
+    }
     /// Tells the caller: its own failure first, else what became of the group.
     fn settle(self: Box<Self>, group: Result<(), StoreError>);
 }
@@ -236,14 +321,70 @@ where
     }
 
     fn settle(self: Box<Self>, group: Result<(), StoreError>) {
-        let answer = match (group, self.outcome) {
-            (Err(error), _) => Err(error),
-            (Ok(()), Some(outcome)) => outcome.map_err(StoreError::from),
-            (Ok(()), None) => Err(StoreError::Unavailable(None)),
-        };
-        // The caller may have stopped waiting.
-        let _ = self.reply.send(answer);
+        tell(self.reply, group, self.outcome);
     }
+}
+
+struct Audited<T, W> {
+    work: W,
+    now: DateTime<Utc>,
+    entries: Vec<AuditEntry>,
+    outcome: Option<Result<T, DbErr>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, W> Change for Audited<T, W>
+where
+    T: Send,
+    W: for<'a> Fn(&'a DatabaseTransaction) -> WorkFuture<'a, (T, Vec<AuditEntry>)> + Send,
+{
+    fn run<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> WorkFuture<'a, ()> {
+        self.outcome = None;
+        self.entries.clear();
+        let work = (self.work)(transaction);
+        let (outcome, entries) = (&mut self.outcome, &mut self.entries);
+        Box::pin(async move {
+            let (value, written) = work.await?;
+            *outcome = Some(Ok(value));
+            *entries = written;
+            Ok(())
+        })
+    }
+
+    fn fail(&mut self, error: DbErr) {
+        self.outcome = Some(Err(error));
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn is_audited(&self) -> bool {
+        true
+    }
+
+    fn take_entries(&mut self) -> Vec<Dated> {
+        let now = self.now;
+        self.entries.drain(..).map(|entry| Dated { at: now, entry }).collect()
+    }
+
+    fn settle(self: Box<Self>, group: Result<(), StoreError>) {
+        tell(self.reply, group, self.outcome);
+    }
+}
+
+fn tell<T>(
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    group: Result<(), StoreError>,
+    own: Option<Result<T, DbErr>>,
+) {
+    let answer = match (group, own) {
+        (Err(error), _) => Err(error),
+        (Ok(()), Some(outcome)) => outcome.map_err(StoreError::from),
+        (Ok(()), None) => Err(StoreError::Unavailable(None)),
+    };
+    // The caller may have stopped waiting.
+    let _ = reply.send(answer);
 }
 
 #[cfg(test)]

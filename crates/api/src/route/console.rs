@@ -111,6 +111,7 @@ pub(crate) async fn request(
         target: target.id,
         policy: Policy { view_only: wish.view_only, ..Policy::default() },
         subject: admin.subject,
+        owner: None,
         created_at: now,
         expires_at,
         sealed_vnc_password: vnc_password

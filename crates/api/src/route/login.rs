@@ -12,14 +12,19 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{TimeDelta, Utc};
 use gateway::origin::Proof;
-use model::Coded;
+use model::audit::{Action, Personal};
+use model::{Coded, SubjectId, UserId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::{AdminSession, LinkError};
+use std::time::Duration;
+use store::{AuditEntry, FreshAdmin, LinkError, NewLogin};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// How long a log-in lasts.
 const LOGIN: TimeDelta = TimeDelta::hours(24);
+/// How long it lasts without a request.
+const IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// The token of a one-time link, as the page read it from the fragment.
 #[derive(Deserialize, ToSchema)]
@@ -48,10 +53,19 @@ pub(crate) async fn link(
     };
     let session = Token::fresh();
     let now = Utc::now();
-    let login =
-        AdminSession { created_at: now, expires_at: now + LOGIN, address: arrival.client.ip().to_string() };
-    match api.store.admin().take_link(hash(&token), hash(&session), login, now).await {
-        Ok(()) => attempt.succeeded(),
+    let address = arrival.client.ip().to_string();
+    let login = NewLogin {
+        cookie: hash(&session),
+        expires_at: now + LOGIN,
+        idle: IDLE,
+        address: address.clone(),
+        device: None,
+        user_agent: None,
+    };
+    let fresh = FreshAdmin { user: UserId(Uuid::now_v7()), subject: SubjectId(Uuid::new_v4()) };
+    let entry = AuditEntry::new(Action::LoggedIn).with("by", "link").person(Personal::Address, &address);
+    match api.store.logins().take_link(hash(&token), login, fresh, entry, now).await {
+        Ok(_) => attempt.succeeded(),
         Err(LinkError::Store(error)) => return Err(unavailable(&error)),
         Err(error) => {
             attempt.failed();
@@ -72,11 +86,13 @@ fn refused(error: &LinkError) -> Problem {
 pub(crate) async fn logout(
     State(api): State<Arc<Api>>,
     Extension(arrival): Extension<Arrival>,
-    _admin: Admin,
+    admin: Admin,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if let Some(token) = cookie(&headers) {
-        api.store.admin().end_session(hash(&token)).await.map_err(|e| unavailable(&e))?;
+        let entry = AuditEntry::new(Action::LoggedOut).by(admin.subject_id);
+        let logins = api.store.logins();
+        logins.end(hash(&token), entry, Utc::now()).await.map_err(|e| unavailable(&e))?;
     }
     let gone = set_cookie(&Token::fresh(), TimeDelta::zero(), arrival.secure);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())

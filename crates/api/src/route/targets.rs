@@ -136,6 +136,9 @@ pub(crate) async fn add(
         security,
         username: url.username,
         sealed_secret,
+        tags: Vec::new(),
+        description: String::new(),
+        thumbnails: false,
     };
     let record = api.store.targets().add(new, Utc::now()).await.map_err(|e| not_added(&e))?;
     tracing::info!(target = %record.id, by = %admin.subject, "A target was registered");
@@ -152,7 +155,7 @@ pub(crate) async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let record = find(&api, &id).await?;
-    api.store.targets().remove(record.id).await.map_err(|e| unavailable(&e))?;
+    api.store.targets().remove(record.id, Utc::now()).await.map_err(|e| unavailable(&e))?;
     api.sessions.kill_all_of(record.id, EndReason::Killed).await?;
     tracing::info!(target = %record.id, by = %admin.subject, "A target was removed");
     Ok(StatusCode::NO_CONTENT)
@@ -279,8 +282,8 @@ fn words(strength: Strength) -> String {
 
 fn not_added(error: &AddTargetError) -> Problem {
     let status = match error {
-        AddTargetError::NameTaken => StatusCode::CONFLICT,
-        AddTargetError::NameInvalid => StatusCode::UNPROCESSABLE_ENTITY,
+        AddTargetError::NameTaken | AddTargetError::ChangedMeanwhile => StatusCode::CONFLICT,
+        AddTargetError::NameInvalid | AddTargetError::TextInvalid => StatusCode::UNPROCESSABLE_ENTITY,
         AddTargetError::Store(error) => return unavailable(error),
     };
     Problem::new(status, error.code(), error.to_string())

@@ -15,6 +15,11 @@ pub(crate) struct Model {
     pub sealed_secret: Option<Vec<u8>>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
+    pub kind: String,
+    pub tags: String,
+    pub description: String,
+    pub thumbnails: bool,
+    pub version: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

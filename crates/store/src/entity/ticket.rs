@@ -18,6 +18,8 @@ pub(crate) struct Model {
     pub session_id: Option<Uuid>,
     pub resume_hash: Option<Vec<u8>>,
     pub sealed_vnc_password: Option<Vec<u8>>,
+    pub user_id: Option<Uuid>,
+    pub subject_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -45,6 +45,12 @@ pub(crate) struct Model {
     pub key_events: i64,
     pub pointer_events: i64,
     pub dropped_messages: i64,
+    pub user_id: Option<Uuid>,
+    pub subject_id: Option<Uuid>,
+    pub extensions: i64,
+    pub port_mapping: Option<String>,
+    pub frozen: bool,
+    pub ended_by: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

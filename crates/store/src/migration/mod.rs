@@ -3,6 +3,7 @@
 
 mod m0001_first;
 mod m0002_vnc_auth;
+mod m0003_people;
 
 use crate::connection::Database;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
@@ -15,7 +16,11 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::Migration), Box::new(m0002_vnc_auth::Migration)]
+        vec![
+            Box::new(m0001_first::Migration),
+            Box::new(m0002_vnc_auth::Migration),
+            Box::new(m0003_people::Migration),
+        ]
     }
 }
 
@@ -78,13 +83,25 @@ mod tests {
             first,
             [
                 "admin_links",
-                "admin_sessions",
+                "api_tokens",
+                "audit",
+                "audit_heads",
+                "audit_people",
+                "audit_state",
+                "group_members",
+                "group_targets",
+                "groups",
+                "known_devices",
+                "login_sessions",
                 "nodes",
+                "refresh_tokens",
                 "seaql_migrations",
                 "sequences",
                 "settings",
+                "target_grants",
                 "targets",
                 "tickets",
+                "users",
                 "vnc_sessions"
             ]
         );
@@ -109,11 +126,11 @@ mod tests {
         let server = testkit::pg::Server::obtain().unwrap();
         let database = server.database(None).unwrap();
         there_and_back(database.url().parse().unwrap()).await;
-        // The five indexes of the session table, by name.
+        // The indexes of the session table, by name.
         let indexes = database
             .run("SELECT indexname FROM pg_indexes WHERE tablename = 'vnc_sessions' AND indexname LIKE 'idx%' ORDER BY 1")
             .unwrap();
-        assert_eq!(indexes.lines().count(), 5, "{indexes}");
+        assert_eq!(indexes.lines().count(), 7, "{indexes}");
     }
 
     /// Several processes on an empty database: one makes the tables, the others find them.

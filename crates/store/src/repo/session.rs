@@ -4,17 +4,19 @@
 //! viewer's messages, `packets_sent` the target's, `data_transferred` is both directions in megabytes.
 
 use crate::entity::vnc_session::{ActiveModel, Column, Entity, Model};
+use crate::entity::{group_member, group_target};
+use crate::repo::access::groups_of;
 use crate::value::{
     end_reason_from, from_column, from_json, ingress_column, ingress_from, moment, to_column, to_json,
 };
-use crate::{Cursor, Page, PageRequest, Store, StoreError, TokenHash};
+use crate::{AuditEntry, Cursor, Owner, Page, PageRequest, Store, StoreError, TokenHash, always, if_so};
 use chrono::{DateTime, Utc};
 use model::session::{Counters, EndReason, Ingress};
-use model::{BootId, Coded, NodeId, Policy, SessionId, TargetId};
-use sea_orm::sea_query::Expr;
+use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, UserId};
+use sea_orm::sea_query::{Asterisk, Expr, JoinType, Query, SimpleExpr};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, UpdateMany,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select, UpdateMany,
 };
 use std::net::{IpAddr, SocketAddr};
 
@@ -57,6 +59,8 @@ pub struct NewSession {
     pub target_name: String,
     /// Who, for the journal.
     pub subject: String,
+    /// Whose it is; none where nobody logged in.
+    pub owner: Option<Owner>,
     /// `vnc` or, later, `spice` and `text`.
     pub protocol: &'static str,
     /// Which way the viewer came in.
@@ -69,6 +73,8 @@ pub struct NewSession {
     pub auth_method: Option<String>,
     /// What the viewer says it is.
     pub user_agent: Option<String>,
+    /// Which port of ours leads to which of the target's, where one was opened for this session.
+    pub port_mapping: Option<String>,
     /// The session's rules.
     pub policy: Policy,
     /// Of the ticket's token, where one was taken.
@@ -88,12 +94,14 @@ pub struct NewSession {
 pub struct SessionChange {
     /// The target's address became known.
     pub server: Option<SocketAddr>,
-    /// The session has new rules.
+    /// The session has new rules; whether it is frozen follows them.
     pub policy: Option<Policy>,
     /// What it has moved so far.
     pub counters: Option<Counters>,
     /// It must be over earlier or later, or need not be.
     pub expires_at: Option<Option<DateTime<Utc>>>,
+    /// Who asked for its end, known before the end itself is.
+    pub ended_by: Option<SubjectId>,
 }
 
 /// A session that ended.
@@ -109,6 +117,8 @@ pub struct SessionEnd {
     pub code: Option<String>,
     /// Whether a rule forbade it (status `blocked` and not `terminated`).
     pub blocked: bool,
+    /// Who ended it; none for peers, rules and the program, and where [`SessionChange::ended_by`] said it before.
+    pub ended_by: Option<SubjectId>,
     /// What it moved, over all its connections.
     pub counters: Counters,
     /// Now.
@@ -126,6 +136,10 @@ pub struct SessionRecord {
     pub target_name: String,
     /// Who.
     pub subject: String,
+    /// Whose it is; none where nobody logged in, or the person was erased.
+    pub user: Option<UserId>,
+    /// The same person, also after they were erased.
+    pub subject_id: Option<SubjectId>,
     /// `vnc`, ...
     pub protocol: String,
     /// Which way the viewer came in.
@@ -156,8 +170,16 @@ pub struct SessionRecord {
     pub user_agent: Option<String>,
     /// Its rules.
     pub policy: Policy,
+    /// Whether its input is stopped.
+    pub frozen: bool,
     /// When it must be over.
     pub expires_at: Option<DateTime<Utc>>,
+    /// How often that was moved.
+    pub extensions: u64,
+    /// Which port of ours leads to which of the target's.
+    pub port_mapping: Option<String>,
+    /// Who ended it.
+    pub ended_by: Option<SubjectId>,
     /// On which installation it runs or ran last.
     pub node: NodeId,
     /// In which run.
@@ -176,6 +198,16 @@ pub struct SessionRecord {
     pub counters: Counters,
 }
 
+/// In which order to list sessions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub enum SessionSort {
+    /// The latest start first.
+    #[default]
+    Start,
+    /// The highest risk score first, then as [`SessionSort::Start`].
+    Risk,
+}
+
 /// Which sessions to list.
 #[derive(Clone, Default, Debug)]
 pub struct SessionFilter {
@@ -183,10 +215,21 @@ pub struct SessionFilter {
     pub status: Option<SessionStatus>,
     /// To this target.
     pub target: Option<TargetId>,
-    /// Of this person.
+    /// Of this name.
     pub subject: Option<String>,
+    /// Of this person.
+    pub user: Option<UserId>,
+    /// Of this person, also after they were erased.
+    pub subject_id: Option<SubjectId>,
+    /// That this person looks after: sessions of the people of a group to the targets of the same group, where they
+    /// are its operator; and their own.
+    pub operated_by: Option<UserId>,
+    /// With at least this risk score.
+    pub min_risk: Option<f64>,
     /// On this installation.
     pub node: Option<NodeId>,
+    /// In this order. A cursor goes on in the order of the page that it came from.
+    pub sort: SessionSort,
 }
 
 impl SessionFilter {
@@ -195,19 +238,56 @@ impl SessionFilter {
             .add_option(self.status.map(|status| Column::Status.eq(status.column())))
             .add_option(self.target.map(|target| Column::TargetId.eq(target.0)))
             .add_option(self.subject.as_ref().map(|subject| Column::Subject.eq(subject.as_str())))
+            .add_option(self.user.map(|user| Column::UserId.eq(user.0)))
+            .add_option(self.subject_id.map(|subject| Column::SubjectId.eq(subject.0)))
+            .add_option(self.operated_by.map(looked_after))
+            .add_option(self.min_risk.map(|score| Column::RiskScore.gte(score)))
             .add_option(self.node.map(|node| Column::NodeId.eq(node.0)))
     }
+}
+
+fn looked_after(operator: UserId) -> Condition {
+    let same_group = Query::select()
+        .expr(Expr::value(1))
+        .from(group_member::Entity)
+        .join(
+            JoinType::InnerJoin,
+            group_target::Entity,
+            Expr::col((group_target::Entity, group_target::Column::GroupId))
+                .equals((group_member::Entity, group_member::Column::GroupId)),
+        )
+        .and_where(
+            Expr::col((group_member::Entity, group_member::Column::UserId)).equals((Entity, Column::UserId)),
+        )
+        .and_where(
+            Expr::col((group_target::Entity, group_target::Column::TargetId))
+                .equals((Entity, Column::TargetId)),
+        )
+        .and_where(
+            Expr::col((group_member::Entity, group_member::Column::GroupId))
+                .in_subquery(groups_of(operator, true)),
+        )
+        .to_owned();
+    Condition::any().add(Column::UserId.eq(operator.0)).add(Expr::exists(same_group))
 }
 
 /// Sessions.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     store: Store,
+    audit: Vec<AuditEntry>,
 }
 
 impl Sessions {
     pub(crate) fn new(store: Store) -> Self {
-        Sessions { store }
+        Sessions { store, audit: Vec::new() }
+    }
+
+    /// The same, with an entry that is written down with the next change, in its transaction, if it changes anything.
+    #[must_use]
+    pub fn audited(mut self, entry: AuditEntry) -> Self {
+        self.audit.push(entry);
+        self
     }
 
     /// Records a session that starts. A target that does not exist is a `store.conflict`.
@@ -216,8 +296,9 @@ impl Sessions {
     /// The database's.
     pub async fn start(&self, new: NewSession) -> Result<(), StoreError> {
         let row = new_row(new)?;
+        let now = row.start_time;
         self.store
-            .write(move |tx| {
+            .write_with(&self.audit, now, always, move |tx| {
                 let row = ActiveModel::from(row.clone()).reset_all();
                 Box::pin(async move { Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) })
             })
@@ -241,7 +322,12 @@ impl Sessions {
                 .col_expr(Column::ServerPort, Expr::value(i32::from(server.port())));
         }
         if let Some(policy) = &change.policy {
-            update = update.col_expr(Column::Policy, Expr::value(to_json(policy)?));
+            update = update
+                .col_expr(Column::Policy, Expr::value(to_json(policy)?))
+                .col_expr(Column::Frozen, Expr::value(policy.frozen));
+        }
+        if let Some(ended_by) = change.ended_by {
+            update = update.col_expr(Column::EndedBy, Expr::value(ended_by.0));
         }
         if let Some(expires_at) = change.expires_at {
             update = update.col_expr(Column::ExpiresAt, Expr::value(expires_at.map(moment)));
@@ -249,7 +335,24 @@ impl Sessions {
         if let Some(counters) = &change.counters {
             update = with_counters(update, counters);
         }
-        self.changed(update).await
+        self.changed(update, now).await
+    }
+
+    /// Moves the time when a running session must be over, and counts that. Answers whether it is running.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn extend(
+        &self,
+        id: SessionId,
+        expires_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let update = running(id)
+            .col_expr(Column::ExpiresAt, Expr::value(moment(expires_at)))
+            .col_expr(Column::Extensions, Expr::col(Column::Extensions).add(1))
+            .col_expr(Column::UpdatedAt, Expr::value(moment(now)));
+        self.changed(update, now).await
     }
 
     /// Records what many running sessions have moved, in one commit.
@@ -288,14 +391,18 @@ impl Sessions {
     pub async fn end(&self, end: SessionEnd) -> Result<bool, StoreError> {
         let status = if end.blocked { SessionStatus::Blocked } else { SessionStatus::Terminated };
         let ended_at = moment(end.ended_at);
-        let update = with_counters(running(end.id), &end.counters)
+        let ended_by = end.ended_by;
+        let mut update = with_counters(running(end.id), &end.counters)
             .filter(Column::Attachment.eq(i64::from(end.attachment)))
             .col_expr(Column::Status, Expr::value(status.column()))
             .col_expr(Column::EndTime, Expr::value(ended_at))
             .col_expr(Column::EndReason, Expr::value(end.reason.code()))
             .col_expr(Column::EndCode, Expr::value(end.code))
             .col_expr(Column::UpdatedAt, Expr::value(ended_at));
-        self.changed(update).await
+        if let Some(ended_by) = ended_by {
+            update = update.col_expr(Column::EndedBy, Expr::value(ended_by.0));
+        }
+        self.changed(update, ended_at).await
     }
 
     /// The session of this id.
@@ -307,7 +414,20 @@ impl Sessions {
         row.map(record).transpose()
     }
 
-    /// One page of sessions, the latest start first.
+    /// The running sessions of a person to a target: one, unless an earlier one is just ending.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn live_of(&self, user: UserId, target: TargetId) -> Result<Vec<SessionRecord>, StoreError> {
+        let query = Entity::find()
+            .filter(Column::UserId.eq(user.0))
+            .filter(Column::TargetId.eq(target.0))
+            .filter(Column::Status.eq(SessionStatus::Active.column()))
+            .order_by_desc(Column::StartTime);
+        self.store.read(|db| Box::pin(query.all(db))).await?.into_iter().map(record).collect()
+    }
+
+    /// One page of sessions, in the filter's order.
     ///
     /// # Errors
     /// The database's.
@@ -316,21 +436,17 @@ impl Sessions {
         filter: &SessionFilter,
         page: &PageRequest,
     ) -> Result<Page<SessionRecord>, StoreError> {
-        let rows = page.rows();
-        let query = Entity::find()
-            .filter(filter.condition())
-            .filter(Condition::all().add_option(page.after.map(after)))
-            .order_by_desc(Column::StartTime)
-            .order_by_desc(Column::Id)
-            .offset(page.offset)
-            // One more than shown tells whether there is a next page.
-            .limit(u64::from(rows) + 1);
+        let (query, sort) = page_query(filter, page);
         let found = self.store.read(|db| Box::pin(query.all(db))).await?;
         let mut items: Vec<SessionRecord> = found.into_iter().map(record).collect::<Result<_, _>>()?;
-        let shown = usize::try_from(rows).unwrap_or(usize::MAX);
+        let shown = usize::try_from(page.rows()).unwrap_or(usize::MAX);
         let more = items.len() > shown;
         items.truncate(shown);
-        let next = items.last().filter(|_| more).map(|s| Cursor { moment: s.start_time, id: s.id.0 });
+        let next = items.last().filter(|_| more).map(|last| Cursor {
+            moment: last.start_time,
+            id: last.id.0,
+            score: (sort == SessionSort::Risk).then(|| last.risk_score.to_bits()),
+        });
         Ok(Page { items, next })
     }
 
@@ -339,8 +455,7 @@ impl Sessions {
     /// # Errors
     /// The database's.
     pub async fn count(&self, filter: &SessionFilter) -> Result<u64, StoreError> {
-        let query = Entity::find().filter(filter.condition());
-        self.store.read(|db| Box::pin(async move { query.count(db).await })).await
+        self.counted(count_query(filter.condition())).await
     }
 
     /// How many sessions of a filter stand before the page that a cursor leads to.
@@ -348,13 +463,21 @@ impl Sessions {
     /// # Errors
     /// The database's.
     pub async fn count_before(&self, filter: &SessionFilter, cursor: Cursor) -> Result<u64, StoreError> {
-        let query = Entity::find().filter(filter.condition()).filter(after(cursor).not());
-        self.store.read(|db| Box::pin(async move { query.count(db).await })).await
+        self.counted(count_query(filter.condition().add(after(cursor).not()))).await
     }
 
-    async fn changed(&self, update: UpdateMany<Entity>) -> Result<bool, StoreError> {
-        let done = self.store.write(move |tx| Box::pin(update.clone().exec(tx))).await?;
-        Ok(done.rows_affected > 0)
+    async fn counted(&self, query: Select<Entity>) -> Result<u64, StoreError> {
+        let count = self.store.read(|db| Box::pin(query.into_tuple::<i64>().one(db))).await?;
+        Ok(from_column(count.unwrap_or(0)))
+    }
+
+    async fn changed(&self, update: UpdateMany<Entity>, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.store
+            .write_with(&self.audit, now, if_so, move |tx| {
+                let update = update.clone();
+                Box::pin(async move { Ok(update.exec(tx).await?.rows_affected > 0) })
+            })
+            .await
     }
 }
 
@@ -364,10 +487,39 @@ fn running(id: SessionId) -> UpdateMany<Entity> {
         .filter(Column::Status.eq(SessionStatus::Active.column()))
 }
 
-fn after(cursor: Cursor) -> Condition {
-    Condition::any()
-        .add(Column::StartTime.lt(cursor.moment))
-        .add(Condition::all().add(Column::StartTime.eq(cursor.moment)).add(Column::Id.lt(cursor.id)))
+/// The rows of a page, and one more, which tells whether there is a next page.
+fn page_query(filter: &SessionFilter, page: &PageRequest) -> (Select<Entity>, SessionSort) {
+    let sort = match page.after {
+        None => filter.sort,
+        Some(Cursor { score: None, .. }) => SessionSort::Start,
+        Some(Cursor { score: Some(_), .. }) => SessionSort::Risk,
+    };
+    let mut query =
+        Entity::find().filter(filter.condition()).filter(Condition::all().add_option(page.after.map(after)));
+    if sort == SessionSort::Risk {
+        query = query.order_by_desc(Column::RiskScore);
+    }
+    let query = query
+        .order_by_desc(Column::StartTime)
+        .order_by_desc(Column::Id)
+        .offset(page.offset)
+        .limit(u64::from(page.rows()) + 1);
+    (query, sort)
+}
+
+fn count_query(condition: Condition) -> Select<Entity> {
+    Entity::find().select_only().column_as(Expr::col(Asterisk).count(), "count").filter(condition)
+}
+
+/// Compared as a row, which both databases look up in an index of the same columns.
+fn after(cursor: Cursor) -> SimpleExpr {
+    let mut columns = vec![Expr::col(Column::StartTime), Expr::col(Column::Id)];
+    let mut values = vec![Expr::value(cursor.moment), Expr::value(cursor.id)];
+    if let Some(score) = cursor.score() {
+        columns.insert(0, Expr::col(Column::RiskScore));
+        values.insert(0, Expr::value(score));
+    }
+    Expr::tuple(columns).lt(Expr::tuple(values))
 }
 
 fn with_counters(update: UpdateMany<Entity>, counters: &Counters) -> UpdateMany<Entity> {
@@ -434,6 +586,12 @@ fn new_row(new: NewSession) -> Result<Model, StoreError> {
         key_events: 0,
         pointer_events: 0,
         dropped_messages: 0,
+        user_id: new.owner.map(|owner| owner.user.0),
+        subject_id: new.owner.map(|owner| owner.subject.0),
+        extensions: 0,
+        port_mapping: new.port_mapping,
+        frozen: new.policy.frozen,
+        ended_by: None,
     })
 }
 
@@ -446,6 +604,8 @@ fn record(row: Model) -> Result<SessionRecord, StoreError> {
         target: row.target_id.map(TargetId),
         target_name: row.target_name,
         subject: row.subject,
+        user: row.user_id.map(UserId),
+        subject_id: row.subject_id.map(SubjectId),
         protocol: row.protocol,
         ingress: ingress_from(&row.ingress).ok_or(corrupt("vnc_sessions.ingress"))?,
         client_ip: row.client_ip.parse().map_err(|_| corrupt("vnc_sessions.client_ip"))?,
@@ -466,7 +626,11 @@ fn record(row: Model) -> Result<SessionRecord, StoreError> {
         auth_method: row.auth_method,
         user_agent: row.user_agent,
         policy: from_json(&row.policy, "vnc_sessions.policy")?,
+        frozen: row.frozen,
         expires_at: row.expires_at,
+        extensions: from_column(row.extensions),
+        port_mapping: row.port_mapping,
+        ended_by: row.ended_by.map(SubjectId),
         node: NodeId(row.node_id),
         boot: BootId(row.boot_id),
         attachment: u32::try_from(row.attachment).map_err(|_| corrupt("vnc_sessions.attachment"))?,

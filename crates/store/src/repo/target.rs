@@ -1,15 +1,18 @@
 //! Targets: where they are, what their entry allows, and the sealed secret to log in with.
 
 use crate::entity::{sequence, target};
-use crate::value::{from_json, moment, to_json};
-use crate::{Sealed, Store, StoreError};
+use crate::repo::access::{granted_to, shared_with};
+use crate::repo::group::MAX_DESCRIPTION;
+use crate::repo::person::check_text;
+use crate::value::{containing, from_column, from_json, moment, to_json};
+use crate::{AuditEntry, Grant, Grants, Listed, Sealed, Store, StoreError, Window, always, if_so};
 use chrono::{DateTime, Utc};
-use model::target::{Address, Security};
-use model::{Coded, TargetId};
-use sea_orm::sea_query::Expr;
+use model::target::{Address, Identity, Kind, Security};
+use model::{Coded, TargetId, UserId};
+use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    QueryOrder, Set,
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 
 /// A target to register. The id is made by the caller, because the sealed secret is bound to it.
@@ -27,6 +30,12 @@ pub struct NewTarget {
     pub username: Option<String>,
     /// The password, sealed.
     pub sealed_secret: Option<Sealed>,
+    /// Words to find it by; kept in lower case.
+    pub tags: Vec<String>,
+    /// What it is, for people.
+    pub description: String,
+    /// Whether lists may show a picture of its screen.
+    pub thumbnails: bool,
 }
 
 /// A registered target.
@@ -46,6 +55,16 @@ pub struct TargetRecord {
     pub username: Option<String>,
     /// The password, sealed.
     pub sealed_secret: Option<Sealed>,
+    /// What it speaks.
+    pub kind: Kind,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// What it is, for people.
+    pub description: String,
+    /// Whether lists may show a picture of its screen.
+    pub thumbnails: bool,
+    /// Counts changes of the entry; a change names the one it saw.
+    pub version: u64,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
     /// When its entry last changed.
@@ -53,8 +72,13 @@ pub struct TargetRecord {
 }
 
 /// What to change about a target; `None` leaves a field as it is.
+///
+/// INVARIANT: a change of address, kind, identity or security floor erases the stored password and the pinned identity,
+/// unless the same change brings new ones: a secret never goes to a place that it was not entered for.
 #[derive(Clone, Default, Debug)]
 pub struct TargetChange {
+    /// The version that the caller saw; none where nobody looked.
+    pub version: Option<u64>,
     /// New name.
     pub name: Option<String>,
     /// New address.
@@ -65,6 +89,25 @@ pub struct TargetChange {
     pub sealed_secret: Option<Option<Sealed>>,
     /// New security settings, whole. To record what was seen of a target use [`Targets::update_security`].
     pub security: Option<Security>,
+    /// New tags.
+    pub tags: Option<Vec<String>>,
+    /// New description.
+    pub description: Option<String>,
+    /// Whether lists may show a picture of its screen.
+    pub thumbnails: Option<bool>,
+}
+
+/// Which targets to list.
+#[derive(Clone, Default, Debug)]
+pub struct TargetFilter {
+    /// With this in name, description or address, without regard to case.
+    pub search: Option<String>,
+    /// With this tag.
+    pub tag: Option<String>,
+    /// That this person may use by a grant, at this moment.
+    pub visible_to: Option<(UserId, DateTime<Utc>)>,
+    /// That this person looks after as operator of a group.
+    pub operated_by: Option<UserId>,
 }
 
 /// Why a target was not registered or renamed.
@@ -76,6 +119,14 @@ pub enum AddTargetError {
     /// The name is empty, too long or has control characters.
     #[error("a target's name has 1 to 255 bytes and no control characters")]
     NameInvalid,
+    /// A tag or the description cannot be kept.
+    #[error(
+        "a target has at most 32 tags of 1 to 50 bytes and a description of at most 4000 bytes, without control characters"
+    )]
+    TextInvalid,
+    /// Somebody else changed it since it was read.
+    #[error("somebody else changed the target meanwhile; look at it again")]
+    ChangedMeanwhile,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -86,6 +137,8 @@ impl Coded for AddTargetError {
         match self {
             AddTargetError::NameTaken => "target.name_taken",
             AddTargetError::NameInvalid => "target.name_invalid",
+            AddTargetError::TextInvalid => "target.text_invalid",
+            AddTargetError::ChangedMeanwhile => "target.changed_meanwhile",
             AddTargetError::Store(error) => error.code(),
         }
     }
@@ -93,6 +146,10 @@ impl Coded for AddTargetError {
 
 /// The longest name of a target, in bytes.
 const MAX_NAME: usize = 255;
+/// The most tags of a target.
+const MAX_TAGS: usize = 32;
+/// The longest tag, in bytes.
+const MAX_TAG: usize = 50;
 /// The row of `sequences` that numbers targets.
 const NUMBER: &str = "target_number";
 
@@ -100,11 +157,19 @@ const NUMBER: &str = "target_number";
 #[derive(Clone, Debug)]
 pub struct Targets {
     store: Store,
+    audit: Vec<AuditEntry>,
 }
 
 impl Targets {
     pub(crate) fn new(store: Store) -> Self {
-        Targets { store }
+        Targets { store, audit: Vec::new() }
+    }
+
+    /// The same, with an entry that is written down with the next change, in its transaction, if it changes anything.
+    #[must_use]
+    pub fn audited(mut self, entry: AuditEntry) -> Self {
+        self.audit.push(entry);
+        self
     }
 
     /// Registers a target and gives it the next number.
@@ -113,11 +178,17 @@ impl Targets {
     /// [`AddTargetError::NameTaken`], [`AddTargetError::NameInvalid`], or the database's.
     pub async fn add(&self, new: NewTarget, now: DateTime<Utc>) -> Result<TargetRecord, AddTargetError> {
         check_name(&new.name)?;
+        let (tags, description) = (tags(new.tags)?, description(new.description)?);
         let now = moment(now);
         let row = target::Model {
             id: new.id.0,
             number: 0,
             name: new.name,
+            kind: Kind::of(&new.address).column().to_owned(),
+            tags: to_json(&tags)?,
+            description,
+            thumbnails: new.thumbnails,
+            version: 1,
             address: to_json(&new.address)?,
             security: to_json(&new.security)?,
             username: new.username,
@@ -127,7 +198,7 @@ impl Targets {
         };
         let stored = self
             .store
-            .write(move |tx| {
+            .write_with(&self.audit, now, always, move |tx| {
                 let mut row = row.clone();
                 Box::pin(async move {
                     row.number = next_number(tx).await?;
@@ -176,41 +247,85 @@ impl Targets {
         self.store.read(|db| Box::pin(query.all(db))).await?.into_iter().map(record).collect()
     }
 
+    /// Targets in order of their numbers.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn page(
+        &self,
+        filter: &TargetFilter,
+        window: Window,
+    ) -> Result<Listed<TargetRecord>, StoreError> {
+        let all = target::Entity::find().filter(condition(filter));
+        let query =
+            all.clone().order_by_asc(target::Column::Number).offset(window.skipped()).limit(window.rows());
+        let (rows, total) = self
+            .store
+            .read(|db| Box::pin(async move { Ok((query.all(db).await?, all.count(db).await?)) }))
+            .await?;
+        Ok(Listed { items: rows.into_iter().map(record).collect::<Result<_, _>>()?, total })
+    }
+
+    /// The targets that a person may use by a grant now, in order of their numbers.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn visible_to(
+        &self,
+        user: UserId,
+        window: Window,
+        now: DateTime<Utc>,
+    ) -> Result<Listed<TargetRecord>, StoreError> {
+        let filter = TargetFilter { visible_to: Some((user, now)), ..TargetFilter::default() };
+        self.page(&filter, window).await
+    }
+
+    /// By what right a person may use a target now; see [`crate::Grants::of`].
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn grant_for(
+        &self,
+        user: UserId,
+        target: TargetId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Grant>, StoreError> {
+        Grants::new(self.store.clone()).of(user, target, now).await
+    }
+
     /// Changes a target's entry; `None` when there is no such target.
     ///
     /// # Errors
-    /// As [`Targets::add`].
+    /// As [`Targets::add`], and [`AddTargetError::ChangedMeanwhile`].
     pub async fn change(
         &self,
         id: TargetId,
         change: TargetChange,
         now: DateTime<Utc>,
     ) -> Result<Option<TargetRecord>, AddTargetError> {
-        let mut update = target::Entity::update_many()
-            .filter(target::Column::Id.eq(id.0))
-            .col_expr(target::Column::UpdatedAt, Expr::value(moment(now)));
-        if let Some(name) = change.name {
-            check_name(&name)?;
-            update = update.col_expr(target::Column::Name, Expr::value(name));
+        if let Some(name) = &change.name {
+            check_name(name)?;
         }
-        if let Some(address) = &change.address {
-            update = update.col_expr(target::Column::Address, Expr::value(to_json(address)?));
-        }
-        if let Some(username) = change.username {
-            update = update.col_expr(target::Column::Username, Expr::value(username));
-        }
-        if let Some(sealed) = change.sealed_secret {
-            update = update.col_expr(target::Column::SealedSecret, Expr::value(sealed.map(|s| s.0)));
-        }
-        if let Some(security) = &change.security {
-            update = update.col_expr(target::Column::Security, Expr::value(to_json(security)?));
-        }
-        let rows = self
+        let change = TargetChange {
+            tags: change.tags.map(tags).transpose()?,
+            description: change.description.map(description).transpose()?,
+            ..change
+        };
+        let now = moment(now);
+        let is_done = |changed: &Changed| matches!(changed, Changed::Done(_));
+        let changed = self
             .store
-            .write(move |tx| Box::pin(update.clone().exec_with_returning(tx)))
+            .write_with(&self.audit, now, is_done, move |tx| {
+                let change = change.clone();
+                Box::pin(async move { change_entry(tx, id, change, now).await })
+            })
             .await
             .map_err(name_conflict)?;
-        Ok(rows.into_iter().next().map(record).transpose()?)
+        match changed {
+            Changed::Done(row) => Ok(Some(record(*row)?)),
+            Changed::Meanwhile => Err(AddTargetError::ChangedMeanwhile),
+            Changed::Gone => Ok(None),
+        }
     }
 
     /// Changes security settings by what was seen of the target (a pin on first use, a stronger way). Reads and
@@ -241,10 +356,125 @@ impl Targets {
     ///
     /// # Errors
     /// The database's.
-    pub async fn remove(&self, id: TargetId) -> Result<bool, StoreError> {
-        let done = self.store.write(move |tx| Box::pin(target::Entity::delete_by_id(id.0).exec(tx))).await?;
-        Ok(done.rows_affected > 0)
+    pub async fn remove(&self, id: TargetId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.store
+            .write_with(&self.audit, now, if_so, move |tx| {
+                Box::pin(
+                    async move { Ok(target::Entity::delete_by_id(id.0).exec(tx).await?.rows_affected > 0) },
+                )
+            })
+            .await
     }
+}
+
+enum Changed {
+    Done(Box<target::Model>),
+    Meanwhile,
+    Gone,
+}
+
+async fn change_entry(
+    tx: &DatabaseTransaction,
+    id: TargetId,
+    change: TargetChange,
+    now: DateTime<Utc>,
+) -> Result<Changed, DbErr> {
+    let Some(row) = target::Entity::find_by_id(id.0).lock_exclusive().one(tx).await? else {
+        return Ok(Changed::Gone);
+    };
+    if change.version.is_some_and(|seen| seen != from_column(row.version)) {
+        return Ok(Changed::Meanwhile);
+    }
+    let row = changed_row(row, change, now).map_err(|error| DbErr::Json(error.to_string()))?;
+    Ok(Changed::Done(Box::new(row.into_active_model().reset_all().update(tx).await?)))
+}
+
+fn changed_row(
+    mut row: target::Model,
+    change: TargetChange,
+    now: DateTime<Utc>,
+) -> Result<target::Model, serde_json::Error> {
+    let before: Security = serde_json::from_str(&row.security)?;
+    let mut security = change.security.unwrap_or_else(|| before.clone());
+    let address: Address = match change.address {
+        Some(address) => address,
+        None => serde_json::from_str(&row.address)?,
+    };
+    let moved = serde_json::to_string(&address)? != row.address;
+    let is_another = moved || security.identity != before.identity || security.floor != before.floor;
+    if is_another && matches!(security.identity, Identity::Pinned(_)) && security.identity == before.identity
+    {
+        // The next *test connection* shows what there is now.
+        security.identity = Identity::FirstUse;
+    }
+    if moved {
+        security.seen = None;
+    }
+    if is_another {
+        row.sealed_secret = None;
+    }
+    if let Some(sealed) = change.sealed_secret {
+        row.sealed_secret = sealed.map(|sealed| sealed.0);
+    }
+    row.address = serde_json::to_string(&address)?;
+    row.security = serde_json::to_string(&security)?;
+    row.kind = Kind::of(&address).column().to_owned();
+    row.name = change.name.unwrap_or(row.name);
+    row.username = change.username.unwrap_or(row.username);
+    row.tags = change.tags.map_or(Ok(row.tags), |tags| serde_json::to_string(&tags))?;
+    row.description = change.description.unwrap_or(row.description);
+    row.thumbnails = change.thumbnails.unwrap_or(row.thumbnails);
+    row.version = row.version.saturating_add(1);
+    row.updated_at = now;
+    Ok(row)
+}
+
+fn condition(filter: &TargetFilter) -> Condition {
+    use target::Column;
+    let found = |text: &String| {
+        let pattern = text.to_lowercase().replace('\0', " ");
+        [Column::Name, Column::Description, Column::Address]
+            .into_iter()
+            .fold(Condition::any(), |any, column| {
+                any.add(Func::lower(Expr::col(column)).like(containing(&pattern)))
+            })
+    };
+    let tagged = |tag: &String| {
+        // Tags have no quotation marks, so that a quoted one is found whole.
+        Expr::col(Column::Tags).like(containing(&format!("\"{}\"", fold_tag(tag))))
+    };
+    let visible = |(user, now)| {
+        Condition::any()
+            .add(Column::Id.in_subquery(granted_to(user, now)))
+            .add(Column::Id.in_subquery(shared_with(user, false)))
+    };
+    Condition::all()
+        .add_option(filter.search.as_ref().map(found))
+        .add_option(filter.tag.as_ref().map(tagged))
+        .add_option(filter.visible_to.map(visible))
+        .add_option(filter.operated_by.map(|user| Column::Id.in_subquery(shared_with(user, true))))
+}
+
+fn fold_tag(tag: &str) -> String {
+    tag.trim().to_lowercase()
+}
+
+/// Tags as they are stored: in lower case, each once.
+fn tags(tags: Vec<String>) -> Result<Vec<String>, AddTargetError> {
+    let mut folded: Vec<String> = tags.iter().map(|tag| fold_tag(tag)).collect();
+    folded.sort();
+    folded.dedup();
+    let bad = |c: char| c.is_control() || matches!(c, '"' | '\\');
+    let is_bad = |tag: &String| tag.is_empty() || tag.len() > MAX_TAG || tag.chars().any(bad);
+    if folded.len() > MAX_TAGS || folded.iter().any(is_bad) {
+        return Err(AddTargetError::TextInvalid);
+    }
+    Ok(folded)
+}
+
+fn description(text: String) -> Result<String, AddTargetError> {
+    check_text(&text, MAX_DESCRIPTION).map_err(|_| AddTargetError::TextInvalid)?;
+    Ok(text)
 }
 
 async fn next_number(tx: &DatabaseTransaction) -> Result<i32, DbErr> {
@@ -262,7 +492,6 @@ async fn edit_security(
     edit: &(dyn Fn(&mut Security) + Send + Sync),
     now: DateTime<Utc>,
 ) -> Result<Option<String>, DbErr> {
-    use sea_orm::QuerySelect;
     // The lock matters on PostgreSQL, where another node has a writer of its own.
     let Some(row) = target::Entity::find_by_id(id.0).lock_exclusive().one(tx).await? else {
         return Ok(None);
@@ -306,6 +535,11 @@ fn record(row: target::Model) -> Result<TargetRecord, StoreError> {
         security: from_json(&row.security, "targets.security")?,
         username: row.username,
         sealed_secret: row.sealed_secret.map(Sealed),
+        kind: Kind::from_column(&row.kind).ok_or(StoreError::Corrupt { column: "targets.kind" })?,
+        tags: from_json(&row.tags, "targets.tags")?,
+        description: row.description,
+        thumbnails: row.thumbnails,
+        version: from_column(row.version),
         created_at: row.created_at,
         updated_at: row.updated_at,
     })

@@ -6,10 +6,10 @@
 
 use crate::entity::{ticket, vnc_session};
 use crate::value::{end_reason_from, from_json, ingress_from, moment, to_json};
-use crate::{Sealed, SessionStatus, Store, StoreError, TokenHash};
+use crate::{AuditEntry, Owner, Sealed, SessionStatus, Store, StoreError, TokenHash, always};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::session::{EndReason, Ingress};
-use model::{BootId, Coded, NodeId, Policy, SessionId, TargetId, TicketId};
+use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
@@ -17,6 +17,7 @@ use sea_orm::{
 };
 use std::net::SocketAddr;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// A ticket to issue.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct NewTicket {
     pub policy: Policy,
     /// For whom, in the journal.
     pub subject: String,
+    /// Whose it is; none for tickets that are handed out to strangers.
+    pub owner: Option<Owner>,
     /// Now.
     pub created_at: DateTime<Utc>,
     /// From then on it cannot be taken.
@@ -61,6 +64,8 @@ pub struct TicketRecord {
     pub policy: Policy,
     /// For whom.
     pub subject: String,
+    /// Whose it is.
+    pub owner: Option<Owner>,
     /// When it was issued.
     pub created_at: DateTime<Utc>,
     /// From then on it cannot be taken.
@@ -110,6 +115,8 @@ pub struct TakenTicket {
     pub policy: Policy,
     /// For whom.
     pub subject: String,
+    /// Whose it is.
+    pub owner: Option<Owner>,
 }
 
 /// Why a ticket was not taken. The three refusals look alike to the taker; they differ for the owner's log.
@@ -180,6 +187,8 @@ pub struct Resumed {
     pub policy: Policy,
     /// For whom.
     pub subject: String,
+    /// Whose it is.
+    pub owner: Option<Owner>,
     /// When the session first started; limits of duration count from here.
     pub started_at: DateTime<Utc>,
     /// How it came in.
@@ -235,11 +244,19 @@ const RESUMABLE: [EndReason; 7] = [
 #[derive(Clone, Debug)]
 pub struct Tickets {
     store: Store,
+    audit: Vec<AuditEntry>,
 }
 
 impl Tickets {
     pub(crate) fn new(store: Store) -> Self {
-        Tickets { store }
+        Tickets { store, audit: Vec::new() }
+    }
+
+    /// The same, with an entry that is written down with the ticket that is issued next, in its transaction.
+    #[must_use]
+    pub fn audited(mut self, entry: AuditEntry) -> Self {
+        self.audit.push(entry);
+        self
     }
 
     /// Stores a new ticket. A target that does not exist is a `store.conflict`.
@@ -260,9 +277,12 @@ impl Tickets {
             session_id: None,
             resume_hash: None,
             sealed_vnc_password: new.sealed_vnc_password.map(|sealed| sealed.0),
+            user_id: new.owner.map(|owner| owner.user.0),
+            subject_id: new.owner.map(|owner| owner.subject.0),
         };
+        let now = row.created_at;
         self.store
-            .write(move |tx| {
+            .write_with(&self.audit, now, always, move |tx| {
                 let row = ticket::ActiveModel::from(row.clone()).reset_all();
                 Box::pin(
                     async move { ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) },
@@ -331,6 +351,7 @@ impl Tickets {
             id: TicketId(row.id),
             target: TargetId(row.target_id),
             policy: from_json(&row.policy, "tickets.policy")?,
+            owner: owner(row.user_id, row.subject_id),
             subject: row.subject,
         })
     }
@@ -368,6 +389,20 @@ impl Tickets {
             .filter(ticket::Column::TakenAt.is_null());
         let done = self.store.write(move |tx| Box::pin(delete.clone().exec(tx))).await?;
         Ok(done.rows_affected > 0)
+    }
+
+    /// Withdraws what a person has not taken yet, to one target or to all: a new request takes the place of an earlier
+    /// one. Answers how many.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn revoke_of(&self, user: UserId, target: Option<TargetId>) -> Result<u64, StoreError> {
+        let delete = ticket::Entity::delete_many()
+            .filter(ticket::Column::UserId.eq(user.0))
+            .filter(Condition::all().add_option(target.map(|target| ticket::Column::TargetId.eq(target.0))))
+            .filter(ticket::Column::TakenAt.is_null());
+        let done = self.store.write(move |tx| Box::pin(delete.clone().exec(tx))).await?;
+        Ok(done.rows_affected)
     }
 
     /// Forgets tickets that expired before `before`. Until then a second use is still told apart from nonsense.
@@ -493,6 +528,7 @@ fn resumed(was_active: bool, after: vnc_session::Model) -> Result<Resumed, Resum
         session: SessionId(after.id),
         target: TargetId(after.target_id.ok_or(corrupt("vnc_sessions.target_id"))?),
         policy: from_json(&after.policy, "vnc_sessions.policy")?,
+        owner: owner(after.user_id, after.subject_id),
         subject: after.subject,
         started_at: after.start_time,
         ingress: ingress_from(&after.ingress).ok_or(corrupt("vnc_sessions.ingress"))?,
@@ -501,11 +537,16 @@ fn resumed(was_active: bool, after: vnc_session::Model) -> Result<Resumed, Resum
     })
 }
 
+fn owner(user: Option<Uuid>, subject: Option<Uuid>) -> Option<Owner> {
+    Some(Owner { user: UserId(user?), subject: SubjectId(subject?) })
+}
+
 fn record(row: ticket::Model) -> Result<TicketRecord, StoreError> {
     Ok(TicketRecord {
         id: TicketId(row.id),
         target: TargetId(row.target_id),
         policy: from_json(&row.policy, "tickets.policy")?,
+        owner: owner(row.user_id, row.subject_id),
         subject: row.subject,
         created_at: row.created_at,
         expires_at: row.expires_at,

@@ -59,7 +59,7 @@ async fn kill_and_compare(test: &str, url: &str) {
         let missing: Vec<_> = acknowledged.difference(&stored).collect();
         assert!(missing.is_empty(), "acknowledged and lost: {missing:?}");
         for target in targets.list().await.unwrap() {
-            targets.remove(target.id).await.unwrap();
+            targets.remove(target.id, noon()).await.unwrap();
         }
         store.close().await;
     }

@@ -1,15 +1,16 @@
 //! A fresh store for each test, and the values that tests are about.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use model::audit::Action;
 use model::session::{EndReason, Ingress};
 use model::target::{Address, Security};
-use model::{BootId, NodeId, Policy, SessionId, TargetId, TicketId};
+use model::{BootId, NodeId, Policy, Role, SessionId, SubjectId, TargetId, TicketId, UserId};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use store::{
-    DatabaseUrl, NewSession, NewTarget, NewTicket, Options, SessionEnd, Store, TakeTicket, TargetRecord,
-    TokenHash,
+    AuditEntry, AuditFilter, AuditOrder, AuditRecord, DatabaseUrl, NewSession, NewTarget, NewTicket, NewUser,
+    Options, SessionEnd, Store, TakeTicket, TargetRecord, TokenHash, UserRecord,
 };
 use testkit::pg;
 use tokio::sync::OnceCell;
@@ -67,6 +68,14 @@ impl House {
         House { store, url, _database: Guard::Postgres(database) }
     }
 
+    /// A house of the same kind with a database of its own.
+    pub(crate) async fn another(&self) -> House {
+        match self._database {
+            Guard::File(_) => House::sqlite().await,
+            Guard::Postgres(_) => House::postgresql().await,
+        }
+    }
+
     /// A second store on the same database, as another process or node would have.
     pub(crate) async fn neighbor(&self) -> Store {
         Store::open(&self.url, patient()).await.unwrap()
@@ -74,6 +83,21 @@ impl House {
 
     pub(crate) async fn target(&self, name: &str) -> TargetRecord {
         self.store.targets().add(new_target(name), noon()).await.unwrap()
+    }
+
+    /// A person who can log in but has no password.
+    pub(crate) async fn user(&self, name: &str, role: Role) -> UserRecord {
+        self.store.people().add(new_user(name, role), entry(), noon()).await.unwrap()
+    }
+
+    /// What was written down behind this place.
+    pub(crate) async fn audit_after(&self, seq: u64) -> Vec<AuditRecord> {
+        self.store.audit().list(&AuditFilter::default(), AuditOrder::After(seq), 1000).await.unwrap()
+    }
+
+    /// The log is whole, and so many entries long.
+    pub(crate) async fn whole_log(&self) -> u64 {
+        self.store.audit().verify([]).await.unwrap().unwrap().entries
     }
 
     /// A ticket of one hour for this target; its token's hash is made of `token`.
@@ -133,7 +157,34 @@ pub(crate) fn new_target(name: &str) -> NewTarget {
         security: Security::default(),
         username: None,
         sealed_secret: None,
+        tags: Vec::new(),
+        description: String::new(),
+        thumbnails: false,
     }
+}
+
+pub(crate) fn new_user(name: &str, role: Role) -> NewUser {
+    NewUser {
+        id: UserId(Uuid::now_v7()),
+        subject: SubjectId(Uuid::new_v4()),
+        name: name.to_owned(),
+        display_name: format!("{name} of the test"),
+        password_hash: None,
+        role,
+        language: None,
+    }
+}
+
+/// For changes whose entry a test does not look at.
+pub(crate) fn entry() -> AuditEntry {
+    AuditEntry::new(Action::SettingChanged)
+}
+
+/// A hash that no other call gave.
+pub(crate) fn hash() -> TokenHash {
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+    TokenHash(bytes)
 }
 
 pub(crate) fn new_ticket(target: TargetId, token: u8) -> NewTicket {
@@ -143,6 +194,7 @@ pub(crate) fn new_ticket(target: TargetId, token: u8) -> NewTicket {
         target,
         policy: Policy { view_only: true, ..Policy::default() },
         subject: "ann".to_owned(),
+        owner: None,
         created_at: noon(),
         expires_at: after(3600),
         sealed_vnc_password: None,
@@ -167,12 +219,14 @@ pub(crate) fn new_session(target: &TargetRecord) -> NewSession {
         target: target.id,
         target_name: target.name.clone(),
         subject: "ann".to_owned(),
+        owner: None,
         protocol: "vnc",
         ingress: Ingress::WebSocket,
         viewer: "192.0.2.7:40000".parse().unwrap(),
         server: None,
         auth_method: Some("ticket".to_owned()),
         user_agent: Some("Browser/1".to_owned()),
+        port_mapping: None,
         policy: Policy::default(),
         token_hash: None,
         expires_at: None,
@@ -189,6 +243,7 @@ pub(crate) fn end_of(id: SessionId, reason: EndReason) -> SessionEnd {
         reason,
         code: None,
         blocked: false,
+        ended_by: None,
         counters: model::session::Counters::default(),
         ended_at: after(60),
     }

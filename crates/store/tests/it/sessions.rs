@@ -92,6 +92,7 @@ on_both! {
             policy: Some(policy.clone()),
             counters: Some(counters()),
             expires_at: Some(Some(after(30))),
+            ended_by: None,
         };
         assert!(sessions.change(session.id, change.clone(), after(1)).await.unwrap());
         let row = sessions.find(session.id).await.unwrap().unwrap();

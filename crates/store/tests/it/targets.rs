@@ -41,8 +41,8 @@ on_both! {
             numbers.push(house.target(name).await.number);
         }
         let last = targets.find_by_name("c").await.unwrap().unwrap();
-        assert!(targets.remove(last.id).await.unwrap());
-        assert!(!targets.remove(last.id).await.unwrap());
+        assert!(targets.remove(last.id, noon()).await.unwrap());
+        assert!(!targets.remove(last.id, noon()).await.unwrap());
         // A refused name does not use a number up either.
         targets.add(new_target("a"), noon()).await.unwrap_err();
         numbers.push(house.target("c").await.number);
@@ -131,7 +131,7 @@ on_both! {
         let token = house.ticket(target.id, 1).await;
         let session = new_session(&target);
         house.store.sessions().start(session.clone()).await.unwrap();
-        assert!(house.store.targets().remove(target.id).await.unwrap());
+        assert!(house.store.targets().remove(target.id, noon()).await.unwrap());
         assert_eq!(house.store.tickets().look(token, noon()).await.unwrap(), TicketState::Unknown);
         let kept = house.store.sessions().find(session.id).await.unwrap().unwrap();
         assert_eq!((kept.target, kept.target_name.as_str()), (None, "desk"));

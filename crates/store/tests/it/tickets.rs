@@ -229,7 +229,7 @@ on_both! {
     async fn a_removed_target_has_nothing_to_go_on_with(house) {
         let (wish, session) = running(&house, None).await;
         let row = house.store.sessions().find(session).await.unwrap().unwrap();
-        house.store.targets().remove(row.target.unwrap()).await.unwrap();
+        house.store.targets().remove(row.target.unwrap(), noon()).await.unwrap();
         assert_eq!(house.store.tickets().resume(wish, noon()).await.unwrap_err().code(), "ticket.used");
     }
 }

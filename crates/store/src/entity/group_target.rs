@@ -1,15 +1,15 @@
-//! Cookies that admin links were exchanged for.
+//! Which group may use which target.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "admin_sessions")]
+#[sea_orm(table_name = "group_targets")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub cookie_hash: Vec<u8>,
-    pub created_at: DateTimeUtc,
-    pub expires_at: DateTimeUtc,
-    pub address: String,
+    pub group_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub target_id: Uuid,
+    pub policy: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
