@@ -5,6 +5,7 @@
 //! the resume key that came with the taking may continue it, under the same session id.
 
 use crate::entity::{ticket, vnc_session};
+use crate::transaction::Transaction;
 use crate::value::{end_reason_from, from_json, ingress_from, moment, to_json};
 use crate::{AuditEntry, Owner, Sealed, SessionStatus, Store, StoreError, TokenHash, always};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,7 +13,7 @@ use model::session::{EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait,
     QueryFilter, QueryOrder, QuerySelect,
 };
 use std::net::SocketAddr;
@@ -282,7 +283,7 @@ impl Tickets {
         };
         let now = row.created_at;
         self.store
-            .write_with(&self.audit, now, always, move |tx| {
+            .write_one_with(&self.audit, now, always, move |tx| {
                 let row = ticket::ActiveModel::from(row.clone()).reset_all();
                 Box::pin(
                     async move { ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) },
@@ -337,7 +338,7 @@ impl Tickets {
         let now = moment(now);
         let row = self
             .store
-            .write(move |tx| {
+            .write_one(move |tx| {
                 let wish = wish.clone();
                 Box::pin(async move { take(tx, &wish, now).await })
             })
@@ -430,7 +431,7 @@ enum Attempt {
     Unknown,
 }
 
-async fn take(tx: &DatabaseTransaction, wish: &TakeTicket, now: DateTime<Utc>) -> Result<Attempt, DbErr> {
+async fn take(tx: &Transaction, wish: &TakeTicket, now: DateTime<Utc>) -> Result<Attempt, DbErr> {
     let rows = ticket::Entity::update_many()
         .filter(ticket::Column::TokenHash.eq(wish.token_hash.to_column()))
         .filter(ticket::Column::TakenAt.is_null())
@@ -466,7 +467,7 @@ enum Resumption {
 }
 
 async fn resume(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     wish: &ResumeTicket,
     now: DateTime<Utc>,
 ) -> Result<Resumption, DbErr> {
