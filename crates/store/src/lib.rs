@@ -73,12 +73,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            readers: 4,
-            wait: Duration::from_secs(5),
-            queue: 1024,
-            group: 64,
-        }
+        Options { readers: 4, wait: Duration::from_secs(5), queue: 1024, group: 64 }
     }
 }
 
@@ -243,9 +238,7 @@ impl Store {
     pub(crate) async fn write_audited<T: Send + 'static>(
         &self,
         now: chrono::DateTime<chrono::Utc>,
-        work: impl for<'a> Fn(&'a Transaction) -> writer::WorkFuture<'a, (T, Vec<AuditEntry>)>
-        + Send
-        + 'static,
+        work: impl for<'a> Fn(&'a Transaction) -> writer::WorkFuture<'a, (T, Vec<AuditEntry>)> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.shared.writer.write_audited(value::moment(now), work).await
     }

@@ -52,13 +52,8 @@ enum Request {
 impl WriterHandle {
     pub(crate) fn start(database: Arc<Database>, options: &Options) -> Self {
         let (queue, requests) = mpsc::channel(options.queue.max(1));
-        let writer = Writer {
-            database,
-            requests,
-            group: options.group.max(1),
-            connection: None,
-            in_company: false,
-        };
+        let writer =
+            Writer { database, requests, group: options.group.max(1), connection: None, in_company: false };
         tokio::spawn(writer.run());
         WriterHandle { queue, wait: options.wait }
     }
@@ -177,6 +172,8 @@ impl Writer {
             Ok(Err(failure)) => {
                 if failure.tainted {
                     self.give_up_connection().await;
+                } else if Fault::of(&failure.error) == Fault::Connection {
+                    self.hang_up().await;
                 }
                 Err(StoreError::from(failure.error))
             }
@@ -197,10 +194,14 @@ impl Writer {
     }
 
     async fn give_up_connection(&mut self) {
+        self.hang_up().await;
+        self.database.renew_writer();
+    }
+
+    async fn hang_up(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.database.discard(connection).await;
         }
-        self.database.renew_writer();
     }
 
     async fn attempt(&mut self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
@@ -288,10 +289,7 @@ impl Writer {
     }
 }
 
-async fn one_after_the_other(
-    transaction: &Transaction,
-    group: &mut [Box<dyn Change>],
-) -> Result<(), DbErr> {
+async fn one_after_the_other(transaction: &Transaction, group: &mut [Box<dyn Change>]) -> Result<(), DbErr> {
     let end = log_end(transaction, is_audited(group)).await?;
     let mut entries = Vec::new();
     for change in group {

@@ -9,8 +9,7 @@ use chrono::{DateTime, Utc};
 use model::{ApiTokenId, Coded, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 };
 
 /// The longest name of a token, in bytes.

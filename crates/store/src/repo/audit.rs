@@ -13,8 +13,7 @@ use model::audit::{Action, Break, Entry, Fault, Hash, Link, Object, Personal, Po
 use model::{SubjectId, audit as chain};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -155,11 +154,7 @@ pub(crate) async fn lock(tx: &Transaction) -> Result<Position, DbErr> {
 }
 
 /// Appends entries behind the end that [`lock`] gave.
-pub(crate) async fn append(
-    tx: &Transaction,
-    mut end: Position,
-    entries: Vec<Dated>,
-) -> Result<(), DbErr> {
+pub(crate) async fn append(tx: &Transaction, mut end: Position, entries: Vec<Dated>) -> Result<(), DbErr> {
     if entries.is_empty() {
         return Ok(());
     }

@@ -14,8 +14,8 @@ use model::audit::{Action, Object};
 use model::{Coded, Role, SubjectId, UserId};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 use std::time::Duration;
 
@@ -497,11 +497,7 @@ async fn first_admin(tx: &Transaction) -> Result<Option<user::Model>, DbErr> {
 
 /// Whoever can make a link owns the machine, so a name that is taken by somebody who may not log in or is no
 /// administrator must not keep them out.
-async fn make_admin(
-    tx: &Transaction,
-    fresh: FreshAdmin,
-    now: DateTime<Utc>,
-) -> Result<user::Model, DbErr> {
+async fn make_admin(tx: &Transaction, fresh: FreshAdmin, now: DateTime<Utc>) -> Result<user::Model, DbErr> {
     let mut name = FIRST_ADMIN.to_owned();
     let mut next = 2_u64;
     while user::Entity::find().filter(user::Column::NameKey.eq(&name)).one(tx).await?.is_some() {

@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use model::{Coded, Role, Secret, SubjectId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use std::collections::HashMap;
 
@@ -507,11 +507,7 @@ pub(crate) async fn locked(tx: &Transaction, id: UserId) -> Result<Option<user::
     user::Entity::find_by_id(id.0).lock_exclusive().one(tx).await
 }
 
-async fn save(
-    tx: &Transaction,
-    mut row: user::Model,
-    now: DateTime<Utc>,
-) -> Result<user::Model, DbErr> {
+async fn save(tx: &Transaction, mut row: user::Model, now: DateTime<Utc>) -> Result<user::Model, DbErr> {
     row.version = row.version.saturating_add(1);
     row.updated_at = now;
     row.into_active_model().reset_all().update(tx).await
@@ -569,11 +565,7 @@ async fn has_another_admin(tx: &Transaction, id: UserId) -> Result<bool, DbErr> 
 }
 
 /// Every cookie and token of the person is of an older session version from here on; what is kept gets the new one.
-async fn end_logins(
-    tx: &Transaction,
-    row: &mut user::Model,
-    keep: Option<TokenHash>,
-) -> Result<(), DbErr> {
+async fn end_logins(tx: &Transaction, row: &mut user::Model, keep: Option<TokenHash>) -> Result<(), DbErr> {
     row.session_version = row.session_version.saturating_add(1);
     let kept = keep.map(TokenHash::to_column);
     login_session::Entity::delete_many()

@@ -13,8 +13,8 @@ use model::session::{EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -466,11 +466,7 @@ enum Resumption {
     Over(Box<vnc_session::Model>),
 }
 
-async fn resume(
-    tx: &Transaction,
-    wish: &ResumeTicket,
-    now: DateTime<Utc>,
-) -> Result<Resumption, DbErr> {
+async fn resume(tx: &Transaction, wish: &ResumeTicket, now: DateTime<Utc>) -> Result<Resumption, DbErr> {
     let ticket = ticket::Entity::find()
         .filter(ticket::Column::TokenHash.eq(wish.token_hash.to_column()))
         .filter(ticket::Column::ResumeHash.eq(wish.resume_hash.to_column()))
