@@ -1,7 +1,11 @@
 //! The OpenAPI 3.1 document, made from the routes' own types.
 
+use crate::table::Access;
 use axum::Json;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Content, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
@@ -66,7 +70,7 @@ use utoipa::{Modify, OpenApi};
         crate::route::sessions::policy,
     ),
     components(schemas(crate::error::ProblemBody, crate::route::login::Tokens)),
-    modifiers(&NamedByRoom, &Refusals)
+    modifiers(&NamedByRoom, &Refusals, &BothNames, &FromTheTable)
 )]
 struct Document;
 
@@ -91,6 +95,104 @@ fn name(operation: &mut Operation) {
     {
         operation.operation_id = Some(format!("{tag}_{id}"));
     }
+}
+
+/// `vm` and `target` name the same thing, so both addresses are in the document.
+struct BothNames;
+
+/// The addresses under the one name, as prefixes under the other.
+const BOTH: [(&str, &str); 3] = [
+    ("/api/vm/{id}/console/", "/api/targets/{id}/console/"),
+    ("/api/targets/{id}", "/api/vm/{id}"),
+    ("/api/targets", "/api/vm"),
+];
+
+impl Modify for BothNames {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let rows = crate::routes();
+        let paths = &mut document.paths.paths;
+        let others: Vec<_> = paths
+            .iter()
+            .filter_map(|(path, item)| {
+                let (from, to) = BOTH
+                    .iter()
+                    .find(|(from, _)| path == from || (from.ends_with('/') && path.starts_with(from)))?;
+                let path = path.replacen(from, to, 1);
+                let item =
+                    only(item.clone(), |method| rows.iter().any(|r| r.path == path && r.method == method));
+                Some((path, item))
+            })
+            .collect();
+        for (path, mut item) in others {
+            let prefix = if path.starts_with("/api/vm") { "vm" } else { "target" };
+            for operation in operations(&mut item) {
+                operation.operation_id = operation.operation_id.take().map(|id| format!("{prefix}_{id}"));
+            }
+            paths.insert(path, item);
+        }
+    }
+}
+
+/// The operations of an address whose methods are in the table.
+fn only(mut item: PathItem, keep: impl Fn(&str) -> bool) -> PathItem {
+    item.get = item.get.filter(|_| keep("GET"));
+    item.post = item.post.filter(|_| keep("POST"));
+    item.put = item.put.filter(|_| keep("PUT"));
+    item.patch = item.patch.filter(|_| keep("PATCH"));
+    item.delete = item.delete.filter(|_| keep("DELETE"));
+    item
+}
+
+/// What is asked of whoever comes is said where the rest is said.
+struct FromTheTable;
+
+impl Modify for FromTheTable {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::who::COOKIE_NAME)));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", bearer);
+        components.add_security_scheme("cookie", cookie);
+        for row in crate::routes() {
+            let Some(item) = document.paths.paths.get_mut(row.path) else { continue };
+            let operation = match row.method {
+                "GET" => &mut item.get,
+                "POST" => &mut item.post,
+                "PUT" => &mut item.put,
+                "PATCH" => &mut item.patch,
+                _ => &mut item.delete,
+            };
+            if let Some(operation) = operation {
+                ask(operation, row.access);
+            }
+        }
+    }
+}
+
+fn ask(operation: &mut Operation, access: Access) {
+    let needs = match access {
+        Access::Free | Access::Open | Access::ConsoleToken | Access::Metrics => {
+            operation.security = Some(vec![SecurityRequirement::default()]);
+            return;
+        }
+        Access::Person => "Needs a log-in or an API token.".to_owned(),
+        Access::Login => "Needs a log-in; no API token does this.".to_owned(),
+        Access::Right(right) if right.needs_login() => {
+            format!("Needs the right `{}` and a log-in; no API token does this.", right.word())
+        }
+        Access::Right(right) => {
+            format!(
+                "Needs the right `{}`; an API token needs the scope `{}`.",
+                right.word(),
+                right.scope().word()
+            )
+        }
+    };
+    let text = operation.description.take().map_or(needs.clone(), |text| format!("{text}\n\n{needs}"));
+    operation.description = Some(text);
+    let none: [&str; 0] = [];
+    operation.security =
+        Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("cookie", none)]);
 }
 
 /// Every operation may refuse, in words of its own or in those that all share, and always as a problem.

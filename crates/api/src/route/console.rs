@@ -188,7 +188,8 @@ async fn issue(api: &Api, person: &Person, granted: Granted) -> Result<ConsoleTi
             .as_ref()
             .map(|password| seal_vnc_password(&api.sealer, id, password)),
     };
-    let entry = person.entry(Action::ConsoleGranted).on(Object::Target(target.id)).with("ticket", id.to_string());
+    let entry =
+        person.entry(Action::ConsoleGranted).on(Object::Target(target.id)).with("ticket", id.to_string());
     api.store.tickets().audited(entry).issue(ticket).await.map_err(|e| unavailable(&e))?;
     api.attachments.issued(id, person.login, expires_at, now);
     end_live(api, person, &target, EndReason::Replaced).await?;
@@ -404,7 +405,8 @@ pub fn open_vnc_password(sealer: &Sealer, ticket: TicketId, sealed: &Sealed) -> 
     sealer.open(&vnc_password_place(ticket), &sealed.0).ok()
 }
 
-fn vnc_password_place(ticket: TicketId) -> Place<'static> {
+/// Where a ticket's one-time password is sealed for.
+pub fn vnc_password_place(ticket: TicketId) -> Place<'static> {
     Place { table: "tickets", row: ticket.0.into_bytes(), column: "sealed_vnc_password" }
 }
 

@@ -270,8 +270,7 @@ pub(crate) async fn set_target(
 ) -> Result<StatusCode, Problem> {
     let Json(wish) = wish.unwrap_or_default();
     let target = targets::find(&api, &target).await?.id;
-    let entry =
-        person.entry(Action::GroupTargetSet).on(Object::Group(id)).with("target", target.to_string());
+    let entry = person.entry(Action::GroupTargetSet).on(Object::Group(id)).with("target", target.to_string());
     let row = GroupTarget { group: id, target, policy: wish.policy };
     api.store.people().grants().set_group(row, entry, Utc::now()).await.map_err(people_problem)?;
     api.review().await;

@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use store::{
-    AuditEntry, FreshAdmin, LinkError, LoginError, NewFamily, NewLogin, PeopleError, Refresh, RefreshError, Sealed,
-    SignedIn, TokenHash, UserChange, UserRecord,
+    AuditEntry, FreshAdmin, LinkError, LoginError, NewFamily, NewLogin, PeopleError, Refresh, RefreshError,
+    Sealed, SignedIn, TokenHash, UserChange, UserRecord,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -224,9 +224,11 @@ pub(crate) async fn refresh(
         token: hash(&presented),
         successor: hash(&successor),
         successor_sealed: Sealed(api.sealer.seal(&place, &Secret::new(successor.expose()))),
-        if_reused: AuditEntry::new(Action::RefreshReused)
-            .code("login.refresh_reused")
-            .person_of(None, Personal::Address, &arrival.client.ip().to_string()),
+        if_reused: AuditEntry::new(Action::RefreshReused).code("login.refresh_reused").person_of(
+            None,
+            Personal::Address,
+            &arrival.client.ip().to_string(),
+        ),
     };
     let refreshed = match api.store.logins().refresh(wish, Utc::now()).await {
         Ok(refreshed) => refreshed,
@@ -521,7 +523,9 @@ pub(crate) fn people_problem(error: PeopleError) -> Problem {
     let status = match &error {
         PeopleError::NotFound => return Problem::not_found("person, group or target"),
         PeopleError::Store(error) => return unavailable(error),
-        PeopleError::NameTaken | PeopleError::ChangedMeanwhile | PeopleError::LastAdmin => StatusCode::CONFLICT,
+        PeopleError::NameTaken | PeopleError::ChangedMeanwhile | PeopleError::LastAdmin => {
+            StatusCode::CONFLICT
+        }
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Problem::new(status, error.code(), error.to_string())

@@ -172,10 +172,8 @@ pub(crate) async fn add(
         role: wish.role,
         language: wish.language,
     };
-    let entry = person
-        .entry(Action::UserAdded)
-        .on(Object::Person(new.subject))
-        .with("role", new.role.column());
+    let entry =
+        person.entry(Action::UserAdded).on(Object::Person(new.subject)).with("role", new.role.column());
     let user = api.store.people().add(new, entry, Utc::now()).await.map_err(people_problem)?;
     Ok((StatusCode::CREATED, Json(show_user(user))))
 }
@@ -464,10 +462,11 @@ pub(crate) async fn find(api: &Api, id: UserId) -> Result<UserRecord, Problem> {
 
 /// An entry about something that is done to a person; the name beside it is theirs.
 pub(crate) fn about(person: &Person, action: Action, user: &UserRecord) -> AuditEntry {
-    person
-        .entry(action)
-        .on(Object::Person(user.subject))
-        .person_of(Some(user.subject), Personal::Name, &user.name)
+    person.entry(action).on(Object::Person(user.subject)).person_of(
+        Some(user.subject),
+        Personal::Name,
+        &user.name,
+    )
 }
 
 fn role(text: &str) -> Result<Role, Problem> {

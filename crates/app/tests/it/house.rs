@@ -47,7 +47,6 @@ pub(crate) const PASSWORD: &str = "seven wise horses";
 /// A person of a test, logged in with tokens.
 pub(crate) struct Someone {
     pub(crate) id: String,
-    pub(crate) name: String,
     pub(crate) access: String,
     pub(crate) refresh: String,
 }
@@ -70,7 +69,12 @@ impl House {
     pub(crate) async fn open(dir: TempDir, more: &[&str]) -> Result<House> {
         let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--native", "127.0.0.1:0"];
         args.extend(more);
-        let child = hurried(gatehouse(dir.path(), &args), dir.path()).start()?;
+        House::begun(gatehouse(dir.path(), &args), dir).await
+    }
+
+    /// Starts a program that serves from a directory, with its link unused.
+    pub(crate) async fn begun(program: Program, dir: TempDir) -> Result<House> {
+        let child = hurried(program, dir.path()).start()?;
         let after = |line: &str, word: &str| Some(line.trim().strip_prefix(word)?.trim().to_owned());
         child.line("the end of the greeting", |l| after(l, "memory")).await?;
         let address = child.line("the web address", |l| after(l, "address")).await?;
@@ -143,7 +147,7 @@ impl House {
         assert_eq!(tokens.status, 200, "{tokens:?}");
         let tokens = tokens.json();
         let text = |field: &str| tokens[field].as_str().unwrap_or_default().to_owned();
-        Ok(Someone { id, name: name.to_owned(), access: text("access_token"), refresh: text("refresh_token") })
+        Ok(Someone { id, access: text("access_token"), refresh: text("refresh_token") })
     }
 
     /// Logs in as a program does.
@@ -171,7 +175,12 @@ impl House {
     }
 
     /// A group with members (and whether they operate it) and targets; its id.
-    pub(crate) async fn group(&self, name: &str, people: &[(&Someone, bool)], targets: &[u64]) -> Result<String> {
+    pub(crate) async fn group(
+        &self,
+        name: &str,
+        people: &[(&Someone, bool)],
+        targets: &[u64],
+    ) -> Result<String> {
         let added = self.ask("POST", "/api/groups", &format!(r#"{{"name":"{name}"}}"#)).await?;
         assert_eq!(added.status, 201, "{added:?}");
         let id = added.json()["id"].as_str().context("no id")?.to_owned();
@@ -237,6 +246,31 @@ impl House {
         origin: Option<&str>,
     ) -> Result<(DuplexStream, Closing)> {
         let socket = self.websocket(token, protocols, origin).await?;
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        Ok((ours, tokio::spawn(pump(socket, theirs))))
+    }
+
+    /// A WebSocket at any address, as a page of `origin` with this cookie asks for it.
+    pub(crate) async fn socket(
+        &self,
+        path: &str,
+        origin: Option<&str>,
+        cookie: Option<&str>,
+    ) -> Result<WebSocketStream<TcpStream>> {
+        let mut request = format!("ws://{}{path}", self.web).into_client_request()?;
+        if let Some(origin) = origin {
+            request.headers_mut().insert("origin", origin.parse()?);
+        }
+        if let Some(cookie) = cookie {
+            request.headers_mut().insert("cookie", cookie.parse()?);
+        }
+        let stream = TcpStream::connect(self.web).await?;
+        Ok(tokio_tungstenite::client_async(request, stream).await?.0)
+    }
+
+    /// Opens a console by a log-in's cookie.
+    pub(crate) async fn by_cookie(&self, path: &str, cookie: &str) -> Result<(DuplexStream, Closing)> {
+        let socket = self.socket(path, Some(&self.origin()), Some(cookie)).await?;
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         Ok((ours, tokio::spawn(pump(socket, theirs))))
     }

@@ -23,6 +23,12 @@ impl MigrationTrait for Migration {
                 manager.alter_table(Table::alter().table(table).add_column(&mut column).to_owned()).await?;
             }
         }
+        let test_cards = Query::update()
+            .table("targets")
+            .value("kind", "test_card")
+            .and_where(Expr::col("address").eq(TEST_CARD))
+            .to_owned();
+        manager.execute(test_cards).await?;
         for name in REPLACED {
             manager.drop_index(Index::drop().name(name).table("vnc_sessions").to_owned()).await?;
         }
@@ -346,6 +352,9 @@ fn additions() -> Vec<(&'static str, Vec<ColumnDef>)> {
         ),
     ]
 }
+
+/// How the address of the test card was written when this step was.
+const TEST_CARD: &str = "\"test_card\"";
 
 /// Indexes of the first step that have the same names and more columns now, so that a page of sessions is read in
 /// its order and not sorted.

@@ -637,7 +637,7 @@ async fn erase_traces(tx: &DatabaseTransaction, subject: SubjectId) -> Result<Su
 }
 
 fn condition(filter: &UserFilter) -> Condition {
-    let search = filter.search.as_deref().map(|text| fold_name(text).replace('\0', " "));
+    let search = filter.search.as_deref().map(fold_name);
     Condition::all()
         .add_option(search.map(|text| {
             Condition::any().add(Expr::col(user::Column::NameKey).like(containing(&text))).add(

@@ -432,7 +432,7 @@ fn changed_row(
 fn condition(filter: &TargetFilter) -> Condition {
     use target::Column;
     let found = |text: &String| {
-        let pattern = text.to_lowercase().replace('\0', " ");
+        let pattern = text.to_lowercase();
         [Column::Name, Column::Description, Column::Address]
             .into_iter()
             .fold(Condition::any(), |any, column| {
