@@ -24,7 +24,9 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::SystemTime;
-use store::{AuditEntry, NewSession, Owner, Store, StoreError, TakeError, TakeTicket, TokenHash, VncCandidate};
+use store::{
+    AuditEntry, NewSession, Owner, Store, StoreError, TakeError, TakeTicket, TokenHash, VncCandidate,
+};
 use uuid::Uuid;
 
 /// Looks targets up in the store and opens their sealed secrets.

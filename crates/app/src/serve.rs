@@ -8,11 +8,11 @@ use crate::ports::{NativeDoor, StoredEndpoints, StoredJournal};
 use crate::{address, descriptors, telemetry, ticket};
 use anyhow::{Context, Result};
 use api::Api;
+use api::Rules;
 use api::attachments::Attachments;
+use api::gate::Gate;
 use api::guard::{Guard, LocalBrake};
 use api::live::Hub;
-use api::Rules;
-use api::gate::Gate;
 use auth::access::AccessTokens;
 use auth::password::{Cost, Crowd, Hasher};
 use auth::rate::Rate;
@@ -428,7 +428,9 @@ fn announce(house: &House, open: &Open, link: &str, demo: bool) {
     println!("  log in    {link}");
     println!("            (works once, within 30 minutes; `gatehouse admin link` makes another)");
     if let Some(native) = open.native {
-        println!("  native    {native}  for VNC viewers: a ticket as password, or person:target and the person's own");
+        println!(
+            "  native    {native}  for VNC viewers: a ticket as password, or person:target and the person's own"
+        );
     }
     if let Some(fingerprint) = open.certificates.leaf_fingerprint() {
         println!("  identity  SHA-256 {fingerprint}");

@@ -47,7 +47,6 @@ pub(crate) const PASSWORD: &str = "seven wise horses";
 /// A person of a test, logged in with tokens.
 pub(crate) struct Someone {
     pub(crate) id: String,
-    pub(crate) name: String,
     pub(crate) access: String,
     pub(crate) refresh: String,
 }
