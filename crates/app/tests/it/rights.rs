@@ -61,7 +61,7 @@ async fn callers(house: &House) -> Result<Vec<Caller>> {
     let anonymous = Caller { name: "anonymous".into(), role: None, scope: None, token: String::new() };
     let mut callers = vec![anonymous];
     for &role in Role::ALL {
-        let someone = house.person(role.column(), role.column()).await?;
+        let someone = house.person(&format!("some {}", role.column()), role.column()).await?;
         for &scope in Scope::ALL {
             let wish = format!(r#"{{"name":"t","scopes":["{}"]}}"#, scope.word());
             let made = house.call(&someone, "POST", "/api/tokens", &wish).await?.json();
