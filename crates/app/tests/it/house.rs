@@ -144,7 +144,6 @@ impl House {
         let text = |field: &str| tokens[field].as_str().unwrap_or_default().to_owned();
         Ok(Someone {
             id,
-            name: name.to_owned(),
             access: text("access_token"),
             refresh: text("refresh_token"),
         })
