@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The log, the newest entries first. */
+        /**
+         * The log, the newest entries first.
+         * @description Needs the right `read_audit`; an API token needs the scope `admin`.
+         */
         get: operations["audit_list"];
         put?: never;
         post?: never;
@@ -28,7 +31,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The log as JSON lines, the oldest first. */
+        /**
+         * The log as JSON lines, the oldest first.
+         * @description Needs the right `export_audit`; an API token needs the scope `admin`.
+         */
         get: operations["audit_export"];
         put?: never;
         post?: never;
@@ -45,7 +51,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The signed heads, the oldest first. Kept elsewhere, they show later whether the log was cut or written anew. */
+        /**
+         * The signed heads, the oldest first. Kept elsewhere, they show later whether the log was cut or written anew.
+         * @description Needs the right `export_audit`; an API token needs the scope `admin`.
+         */
         get: operations["audit_heads"];
         put?: never;
         post?: never;
@@ -62,7 +71,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follows the whole chain, through every signed head. */
+        /**
+         * Follows the whole chain, through every signed head.
+         * @description Needs the right `read_audit`; an API token needs the scope `admin`.
+         */
         get: operations["audit_verify"];
         put?: never;
         post?: never;
@@ -118,6 +130,7 @@ export interface paths {
         /**
          * Logs out at once: cookie, access token and refresh token mean nothing from now on, and consoles that were opened by
          *     this log-in end. With `everywhere` all log-ins of the person end.
+         * @description Needs a log-in; no API token does this.
          */
         post: operations["auth_logout"];
         delete?: never;
@@ -133,14 +146,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is logged in. */
+        /**
+         * Who is logged in.
+         * @description Needs a log-in or an API token.
+         */
         get: operations["auth_me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes one's own name and language. */
+        /**
+         * Changes one's own name and language.
+         * @description Needs the right `manage_account` and a log-in; no API token does this.
+         */
         patch: operations["auth_change_me"];
         trace?: never;
     };
@@ -153,7 +172,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sets one's own password. All other log-ins end. */
+        /**
+         * Sets one's own password. All other log-ins end.
+         * @description Needs the right `manage_account` and a log-in; no API token does this.
+         */
         post: operations["auth_password"];
         delete?: never;
         options?: never;
@@ -205,10 +227,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Groups by name; an operator sees those given. */
+        /**
+         * Groups by name; an operator sees those given.
+         * @description Needs the right `see_people`; an API token needs the scope `read`.
+         */
         get: operations["groups_list"];
         put?: never;
-        /** Adds a group. */
+        /**
+         * Adds a group.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
         post: operations["groups_add"];
         delete?: never;
         options?: never;
@@ -223,15 +251,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One group with its people and targets. */
+        /**
+         * One group with its people and targets.
+         * @description Needs the right `see_people`; an API token needs the scope `read`.
+         */
         get: operations["groups_show"];
         put?: never;
         post?: never;
-        /** Removes a group; sessions that hang on it end. */
+        /**
+         * Removes a group; sessions that hang on it end.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
         delete: operations["groups_remove"];
         options?: never;
         head?: never;
-        /** Changes a group's name and description. */
+        /**
+         * Changes a group's name and description.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
         patch: operations["groups_change"];
         trace?: never;
     };
@@ -243,10 +280,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Takes a person into a group, or gives them another part in it. */
+        /**
+         * Takes a person into a group, or gives them another part in it.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
         put: operations["groups_set_member"];
         post?: never;
-        /** Takes a person out of a group; sessions that hang on it end. */
+        /**
+         * Takes a person out of a group; sessions that hang on it end.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
         delete: operations["groups_remove_member"];
         options?: never;
         head?: never;
@@ -261,10 +304,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Lets a group use a target, or use it differently. */
+        /**
+         * Lets a group use a target, or use it differently.
+         * @description Needs the right `manage_grants`; an API token needs the scope `admin`.
+         */
         put: operations["groups_set_target"];
         post?: never;
-        /** Withdraws a target from a group; sessions that hang on it end. */
+        /**
+         * Withdraws a target from a group; sessions that hang on it end.
+         * @description Needs the right `manage_grants`; an API token needs the scope `admin`.
+         */
         delete: operations["groups_remove_target"];
         options?: never;
         head?: never;
@@ -295,7 +344,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sessions, newest first: one's own, those of the groups that one operates, or all. */
+        /**
+         * Sessions, newest first: one's own, those of the groups that one operates, or all.
+         * @description Needs the right `see_sessions`; an API token needs the scope `read`.
+         */
         get: operations["sessions_list"];
         put?: never;
         post?: never;
@@ -312,7 +364,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One session. */
+        /**
+         * One session.
+         * @description Needs the right `see_sessions`; an API token needs the scope `read`.
+         */
         get: operations["sessions_show"];
         put?: never;
         post?: never;
@@ -331,7 +386,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops a session's input; the picture goes on. */
+        /**
+         * Stops a session's input; the picture goes on.
+         * @description Needs the right `freeze_session`; an API token needs the scope `operate`.
+         */
         post: operations["sessions_freeze"];
         delete?: never;
         options?: never;
@@ -348,7 +406,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends a session within 50 ms. */
+        /**
+         * Ends a session within 50 ms.
+         * @description Needs the right `kill_session`; an API token needs the scope `operate`.
+         */
         post: operations["sessions_kill"];
         delete?: never;
         options?: never;
@@ -365,7 +426,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Replaces a session's rules while it runs. Its end stays where it is: that is moved by *extend*. */
+        /**
+         * Replaces a session's rules while it runs. Its end stays where it is: that is moved by *extend*.
+         * @description Needs the right `change_policy`; an API token needs the scope `operate`.
+         */
         post: operations["sessions_policy"];
         delete?: never;
         options?: never;
@@ -382,7 +446,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lets a session's input pass again. */
+        /**
+         * Lets a session's input pass again.
+         * @description Needs the right `freeze_session`; an API token needs the scope `operate`.
+         */
         post: operations["sessions_thaw"];
         delete?: never;
         options?: never;
@@ -397,7 +464,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Figures at a glance. */
+        /**
+         * Figures at a glance.
+         * @description Needs the right `see_dashboard`; an API token needs the scope `read`.
+         */
         get: operations["status_status"];
         put?: never;
         post?: never;
@@ -414,10 +484,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Targets by number: those that are granted, or all for whoever may see all. */
+        /**
+         * Targets by number: those that are granted, or all for whoever may see all.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
         get: operations["targets_list"];
         put?: never;
-        /** Registers a target. */
+        /**
+         * Registers a target.
+         * @description Needs the right `manage_targets`; an API token needs the scope `operate`.
+         */
         post: operations["targets_add"];
         delete?: never;
         options?: never;
@@ -432,16 +508,106 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One target. */
+        /**
+         * One target.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
         get: operations["targets_show"];
         put?: never;
         post?: never;
-        /** Removes a target; its sessions end. */
+        /**
+         * Removes a target; its sessions end.
+         * @description Needs the right `manage_targets`; an API token needs the scope `operate`.
+         */
         delete: operations["targets_remove"];
         options?: never;
         head?: never;
-        /** Changes a target's entry. Another address, identity or floor erases the stored password and the pin. */
+        /**
+         * Changes a target's entry. Another address, identity or floor erases the stored password and the pin.
+         * @description Needs the right `manage_targets`; an API token needs the scope `operate`.
+         */
         patch: operations["targets_change"];
+        trace?: never;
+    };
+    "/api/targets/{id}/console/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets one's own session to a target last longer: at most `sessions.max_minutes` from its start, never longer than
+         *     grant and log-in.
+         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         */
+        post: operations["target_console_extend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/targets/{id}/console/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a ticket for a target. An earlier session of the same person to the same target ends.
+         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         */
+        post: operations["target_console_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/targets/{id}/console/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends one's own session to a target, and withdraws a ticket that was not used.
+         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         */
+        delete: operations["target_console_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/targets/{id}/console/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether a console of a target can be had.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
+        get: operations["target_console_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/targets/{id}/test": {
@@ -453,7 +619,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Connects, logs in, leaves; pins the identity where the entry says *first use*. Limited for each person. */
+        /**
+         * Connects, logs in, leaves; pins the identity where the entry says *first use*. Limited for each person.
+         * @description Needs the right `test_target`; an API token needs the scope `operate`.
+         */
         post: operations["targets_test"];
         delete?: never;
         options?: never;
@@ -468,10 +637,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's own tokens; an administrator sees all. */
+        /**
+         * One's own tokens; an administrator sees all.
+         * @description Needs the right `manage_tokens` and a log-in; no API token does this.
+         */
         get: operations["tokens_list"];
         put?: never;
-        /** Makes a token of one's own. */
+        /**
+         * Makes a token of one's own.
+         * @description Needs the right `manage_tokens` and a log-in; no API token does this.
+         */
         post: operations["tokens_add"];
         delete?: never;
         options?: never;
@@ -489,7 +664,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revokes a token; consoles that were opened by it end. */
+        /**
+         * Revokes a token; consoles that were opened by it end.
+         * @description Needs the right `manage_tokens` and a log-in; no API token does this.
+         */
         delete: operations["tokens_revoke"];
         options?: never;
         head?: never;
@@ -503,10 +681,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** People by name; an operator sees those of the groups given. */
+        /**
+         * People by name; an operator sees those of the groups given.
+         * @description Needs the right `see_people`; an API token needs the scope `read`.
+         */
         get: operations["users_list"];
         put?: never;
-        /** Adds a person. */
+        /**
+         * Adds a person.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
         post: operations["users_add"];
         delete?: never;
         options?: never;
@@ -521,15 +705,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One person. */
+        /**
+         * One person.
+         * @description Needs the right `see_people`; an API token needs the scope `read`.
+         */
         get: operations["users_show"];
         put?: never;
         post?: never;
-        /** Removes a person. Their sessions end; past sessions and the audit log still say who it was. */
+        /**
+         * Removes a person. Their sessions end; past sessions and the audit log still say who it was.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
         delete: operations["users_remove"];
         options?: never;
         head?: never;
-        /** Changes a person's entry. */
+        /**
+         * Changes a person's entry.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
         patch: operations["users_change"];
         trace?: never;
     };
@@ -542,7 +735,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Keeps a person out at once: log-ins, tokens and consoles end. */
+        /**
+         * Keeps a person out at once: log-ins, tokens and consoles end.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
         post: operations["users_disable"];
         delete?: never;
         options?: never;
@@ -559,7 +755,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lets a person log in again. */
+        /**
+         * Lets a person log in again.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
         post: operations["users_enable"];
         delete?: never;
         options?: never;
@@ -576,7 +775,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Removes a person and everything that leads from sessions and the audit log to them; the log's chain stays whole. */
+        /**
+         * Removes a person and everything that leads from sessions and the audit log to them; the log's chain stays whole.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
         post: operations["users_erase"];
         delete?: never;
         options?: never;
@@ -593,7 +795,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends all log-ins of a person; of others only with the right to do so. */
+        /**
+         * Ends all log-ins of a person; of others only with the right to do so.
+         * @description Needs the right `manage_logins` and a log-in; no API token does this.
+         */
         post: operations["users_logout"];
         delete?: never;
         options?: never;
@@ -610,7 +815,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sets a person's password; their log-ins end. */
+        /**
+         * Sets a person's password; their log-ins end.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
         post: operations["users_password"];
         delete?: never;
         options?: never;
@@ -625,7 +833,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A person's own grants; those by groups are at the groups. */
+        /**
+         * A person's own grants; those by groups are at the groups.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
         get: operations["users_grants"];
         put?: never;
         post?: never;
@@ -643,11 +854,57 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Lets a person use a target, or use it differently. */
+        /**
+         * Lets a person use a target, or use it differently.
+         * @description Needs the right `manage_grants`; an API token needs the scope `admin`.
+         */
         put: operations["users_grant"];
         post?: never;
-        /** Withdraws a person's own grant; sessions that hang on it end. */
+        /**
+         * Withdraws a person's own grant; sessions that hang on it end.
+         * @description Needs the right `manage_grants`; an API token needs the scope `admin`.
+         */
         delete: operations["users_withdraw"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Targets by number: those that are granted, or all for whoever may see all.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
+        get: operations["vm_targets_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vm/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One target.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
+        get: operations["vm_targets_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -665,6 +922,7 @@ export interface paths {
         /**
          * Lets one's own session to a target last longer: at most `sessions.max_minutes` from its start, never longer than
          *     grant and log-in.
+         * @description Needs the right `open_console`; an API token needs the scope `console`.
          */
         post: operations["console_extend"];
         delete?: never;
@@ -682,7 +940,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a ticket for a target. An earlier session of the same person to the same target ends. */
+        /**
+         * Makes a ticket for a target. An earlier session of the same person to the same target ends.
+         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         */
         post: operations["console_request"];
         delete?: never;
         options?: never;
@@ -700,7 +961,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Ends one's own session to a target, and withdraws a ticket that was not used. */
+        /**
+         * Ends one's own session to a target, and withdraws a ticket that was not used.
+         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         */
         delete: operations["console_end"];
         options?: never;
         head?: never;
@@ -714,7 +978,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether a console of a target can be had. */
+        /**
+         * Whether a console of a target can be had.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
         get: operations["console_status"];
         put?: never;
         post?: never;
@@ -908,7 +1175,7 @@ export interface components {
             /** @description `api.changed_meanwhile`. */
             code: string;
             /** @description A group. */
-            current: {
+            current?: {
                 /** Format: date-time */
                 created_at: string;
                 description: string;
@@ -934,7 +1201,7 @@ export interface components {
             /** @description `api.changed_meanwhile`. */
             code: string;
             /** @description A target, without its secret. */
-            current: {
+            current?: {
                 /** @description Sessions that run now, without those that only wait for a lost viewer. */
                 active_sessions: number;
                 /** @description `host:port`, `unix:/path` or `testcard`. */
@@ -979,7 +1246,7 @@ export interface components {
             /** @description `api.changed_meanwhile`. */
             code: string;
             /** @description A person. */
-            current: {
+            current?: {
                 /** Format: date-time */
                 created_at: string;
                 /** @description Whether they may not log in. */
@@ -2694,7 +2961,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChangedMeanwhile_Group"];
+                    "application/problem+json": components["schemas"]["ChangedMeanwhile_Group"];
                 };
             };
             /** @description Refused: `code` says why */
@@ -3528,10 +3795,226 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChangedMeanwhile_Target"];
+                    "application/problem+json": components["schemas"]["ChangedMeanwhile_Target"];
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    target_console_extend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExtendWish"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extended"];
+                };
+            };
+            /** @description no session runs */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    target_console_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ConsoleWish"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    target_console_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no session runs */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    target_console_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleStatus"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3987,7 +4470,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChangedMeanwhile_User"];
+                    "application/problem+json": components["schemas"]["ChangedMeanwhile_User"];
                 };
             };
             /** @description Refused: `code` says why */
@@ -4383,6 +4866,106 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    vm_targets_list: {
+        parameters: {
+            query?: {
+                /** @description With this in name, description or address. */
+                search?: string;
+                /** @description With this tag. */
+                tag?: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Targets"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    vm_targets_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"];
+                };
             };
             404: {
                 headers: {
