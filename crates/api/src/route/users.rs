@@ -167,7 +167,8 @@ pub(crate) struct ChangedMeanwhile<T: Serialize> {
     /// `api.changed_meanwhile`.
     code: &'static str,
     detail: &'static str,
-    /// As it is now.
+    /// As it is now; left out where another refusal has this status.
+    #[schema(required = false)]
     current: T,
 }
 
