@@ -22,15 +22,18 @@ failure-interface-unknown = Something failed that this page cannot explain
 failure-interface-not-found = There is nothing at this address
     .why = The address is misspelled, or what was here is gone.
     .next = Go back to the list and open it from there.
-failure-interface-no-link = You need a link to log in
-    .why = This address works only together with a one-time token.
-    .next = Run this command on the server and open the link that it prints:
+failure-interface-popup-blocked = The browser blocked the window
+    .why = It does not let this page open windows.
+    .next = Allow windows for this site in the browser’s address bar, then try again. Or open the console here.
+failure-interface-no-right = You may not see this page
+    .why = Your role does not have the right for it.
+    .next = Ask an administrator if you need it.
 
 ## Logging in
 
 failure-auth-required = You are not logged in
     .why = This browser has no session, or it ended.
-    .next = Run this command on the server and open the link that it prints:
+    .next = Log in, and you come back here.
 failure-admin-link-used = This link has been used
     .why = A link lets one browser in, once.
     .next = Run this command on the server for a new one:
@@ -190,6 +193,15 @@ failure-target-name-taken = There is already a target named { $name }
 failure-target-address = This address cannot be used
     .why = It is not of the form vnc://host:port.
     .next = Write it like vnc://192.0.2.10:5901.
+
+## Changes
+
+failure-api-changed-meanwhile = Somebody changed this meanwhile
+    .why = It is no longer as you saw it.
+    .next = Look at what changed, then decide.
+failure-people = This could not be changed
+    .why = It is not there any more, or it does not fit the others.
+    .next = Load the page again and try once more.
 
 ## The door
 
@@ -383,9 +395,6 @@ failure-login-wrong = Name or password is wrong
 failure-api-rate = Too many requests
     .why = This address or account asked more often than is allowed.
     .next = Wait a moment, then try again.
-failure-api-changed-meanwhile = Somebody else changed this
-    .why = While you were editing, another person saved a change.
-    .next = Look at what it is now, then change it again.
 failure-console-no-session = No console is open
     .why = It ended meanwhile, or was never opened.
     .next = Open a new console.
@@ -401,3 +410,24 @@ failure-api-token-invalid = This API token is not valid
 failure-api-token-expired = This moment has passed
     .why = The token would end before it begins.
     .next = Choose a later moment.
+
+## People, rights, passwords
+
+failure-password = This password cannot be used
+    .why = It does not follow the rules for passwords.
+    .next = Choose another one. A few words in a row are easy to remember and hard to guess.
+failure-right-role = You may not do this
+    .why = Your role does not have the right for it.
+    .next = Ask an administrator if you need it.
+failure-console-protocol = This kind of console is not offered
+    .why = The target speaks VNC only.
+    .next = Open it as VNC.
+failure-console-expires-minutes = This duration is not allowed
+    .why = It is shorter or longer than the configuration allows.
+    .next = Ask for less time.
+failure-egress-link-local = This address is not allowed
+    .why = It is valid only on one piece of wire.
+    .next = Enter the machine’s routable address.
+failure-interface-wrong-password = Your current password is wrong
+    .why = A change needs the password that you have now.
+    .next = Type it again. If you forgot it, an administrator can set a new one.

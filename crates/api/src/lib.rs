@@ -26,8 +26,10 @@ mod who;
 
 pub use arrival::Peer;
 pub use openapi::document as openapi;
-pub use route::console::{console_path, open_vnc_password, seal_vnc_password, websocket_path};
-pub use route::targets::{endpoint, seal_password};
+pub use route::console::{
+    console_path, open_vnc_password, seal_vnc_password, vnc_password_place, websocket_path,
+};
+pub use route::targets::{endpoint, place as target_place, seal_password};
 pub use state::{Api, Rules};
 pub use table::{Access, Route};
 

@@ -1,5 +1,6 @@
 //! `gatehouse.toml` and `GATEHOUSE_*`: one typed configuration, checked with the line and the reason.
 
+use crate::documents;
 use anyhow::{Context, Result, anyhow, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -21,6 +22,9 @@ pub(crate) struct Config {
     pub(crate) sessions: Sessions,
     pub(crate) egress: Egress,
     pub(crate) metrics: Metrics,
+    pub(crate) audit: Audit,
+    pub(crate) detection: Detection,
+    pub(crate) proxmox: Option<Proxmox>,
     pub(crate) log: Log,
 }
 
@@ -142,6 +146,8 @@ pub(crate) struct Sessions {
 pub(crate) struct Egress {
     /// Networks that are never connected to, such as `10.9.0.0/16`.
     pub(crate) denied: Vec<String>,
+    /// Loopback addresses where webhooks may be reached all the same: `127.0.0.1:8080`.
+    pub(crate) local_services: Vec<SocketAddr>,
 }
 
 impl Egress {
@@ -162,9 +168,69 @@ pub(crate) struct Metrics {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Log {
-    /// error, warn, info, debug, trace, or a filter such as `info,gateway=debug`.
+    /// error, warn, info, debug, trace, or a filter such as `info,gateway=debug`; for standard error.
     pub(crate) level: String,
     pub(crate) format: LogFormat,
+    /// What this installation is, in each JSON line.
+    pub(crate) environment: String,
+    /// Where the files `application.log`, `vnc-monitor.log` and `error.log` are written; none without it.
+    pub(crate) directory: Option<PathBuf>,
+    /// Level or filter of `application.log`; `off` for none.
+    pub(crate) application: String,
+    /// Level of `vnc-monitor.log`, which holds what sessions and their protocol tell.
+    pub(crate) vnc_monitor: String,
+    /// Level of `error.log`.
+    pub(crate) error: String,
+    /// A file that would grow beyond this begins anew.
+    pub(crate) max_megabytes: u64,
+    /// So many older files are kept of each.
+    pub(crate) keep: u32,
+}
+
+/// Where signed heads of the audit log go, so that a cut log is found out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Audit {
+    /// Seconds between two heads; none is made while nothing was written down.
+    pub(crate) head_seconds: u64,
+    /// `udp://host:514`, `tcp://host:601` or `unix:///dev/log`.
+    pub(crate) syslog: Option<String>,
+    /// `https://…`, which gets each head as a JSON document by POST.
+    pub(crate) webhook: Option<String>,
+    /// A file that heads are appended to, best one that can only be appended to.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// What the later parts of the program will watch for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Detection {
+    /// Ports and ranges where VNC is expected; any other port that speaks RFB counts too.
+    pub(crate) vnc_ports: String,
+    /// Milliseconds between two looks.
+    pub(crate) interval_ms: u32,
+    /// Risk from 0 to 100 at which a session is a threat.
+    pub(crate) threshold: u32,
+}
+
+/// One Proxmox cluster.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Proxmox {
+    pub(crate) host: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) token_name: Option<String>,
+    pub(crate) token_value: Option<String>,
+    pub(crate) ssh_host: Option<String>,
+    pub(crate) ssh_user: Option<String>,
+    pub(crate) ssh_key_path: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Proxmox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proxmox").field("host", &self.host).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,7 +303,29 @@ impl Default for Sessions {
 
 impl Default for Log {
     fn default() -> Self {
-        Log { level: "info".to_owned(), format: LogFormat::Text }
+        Log {
+            level: "info".to_owned(),
+            format: LogFormat::Text,
+            environment: "production".to_owned(),
+            directory: None,
+            application: "info".to_owned(),
+            vnc_monitor: "info".to_owned(),
+            error: "error".to_owned(),
+            max_megabytes: 20,
+            keep: 5,
+        }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Audit { head_seconds: 3600, syslog: None, webhook: None, file: None }
+    }
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Detection { vnc_ports: "5900-5905".to_owned(), interval_ms: 5000, threshold: 70 }
     }
 }
 
@@ -269,7 +357,7 @@ impl Loaded {
     }
 }
 
-/// Reads defaults, then the file, then the environment (`GATEHOUSE_WEB__LISTEN`).
+/// Reads defaults, then other systems' variables, then the file, then the environment (`GATEHOUSE_WEB__LISTEN`).
 pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
     let file = match file {
         Some(path) => Some(path.to_path_buf()),
@@ -278,7 +366,9 @@ pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
             .flatten()
             .find(|p| p.is_file()),
     };
-    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    let defaults = Config::default();
+    let listen = defaults.web.listen;
+    let mut figment = documents::merge(Figment::from(Serialized::defaults(defaults)), listen)?;
     if let Some(path) = &file {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -288,7 +378,7 @@ pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
     }
     // A value always names its section; GATEHOUSE_DATA and the like are not values of the file.
     let environment = Env::prefixed("GATEHOUSE_").filter(|key| key.as_str().contains("__")).split("__");
-    figment = figment.merge(environment);
+    figment = documents::merge_taken(figment.merge(environment))?;
     if let Some(data) =
         data.map(Path::to_path_buf).or_else(|| std::env::var_os("GATEHOUSE_DATA").map(PathBuf::from))
     {
@@ -339,8 +429,41 @@ fn check(config: &Config) -> Result<()> {
     if auth.login_hours == 0 || auth.idle_minutes == 0 || !(1..=60).contains(&auth.access_minutes) {
         bail!("auth.login_hours and auth.idle_minutes start at 1, auth.access_minutes is from 1 to 60");
     }
+    check_audit(&config.audit)?;
+    if config.log.max_megabytes == 0 {
+        bail!("log.max_megabytes starts at 1");
+    }
+    if config.detection.threshold > 100 || config.detection.interval_ms == 0 {
+        bail!("detection.threshold is from 0 to 100, detection.interval_ms starts at 1");
+    }
+    ports(&config.detection.vnc_ports)?;
     if config.limits.anonymous == 0 || config.limits.person == 0 || config.limits.connection_tests == 0 {
         bail!("limits start at 1");
+    }
+    Ok(())
+}
+
+fn check_audit(audit: &Audit) -> Result<()> {
+    if audit.head_seconds == 0 {
+        bail!("audit.head_seconds starts at 1");
+    }
+    if let Some(syslog) = &audit.syslog {
+        crate::heads::Syslog::parse(syslog).context("audit.syslog")?;
+    }
+    if let Some(webhook) = &audit.webhook {
+        crate::outgoing::Address::parse(webhook).context("audit.webhook")?;
+    }
+    Ok(())
+}
+
+/// Ports and ranges with commas between.
+fn ports(text: &str) -> Result<()> {
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        match (first.trim().parse::<u16>(), last.trim().parse::<u16>()) {
+            (Ok(first), Ok(last)) if 0 < first && first <= last => {}
+            _ => bail!("detection.vnc_ports has ports and ranges such as 5900-5905,6000, not {part:?}"),
+        }
     }
     Ok(())
 }
@@ -382,13 +505,27 @@ fn flatten(prefix: &str, value: &toml::Value, each: &mut impl FnMut(&str, String
     }
 }
 
-/// A database URL may carry a password.
+/// Values that nobody may read over a shoulder. A URL may carry a name and a password, or a token in its path.
 fn redact(key: &str, value: &toml::Value) -> String {
-    match (key, value.as_str().and_then(|text| text.split_once("://"))) {
-        ("database.url", Some((scheme, rest))) => match rest.rsplit_once('@') {
-            Some((_, host)) => format!("\"{scheme}://…@{host}\""),
-            None => value.to_string(),
-        },
+    if key.ends_with("password") || key.ends_with("token_value") {
+        return "…".to_owned();
+    }
+    let Some((scheme, rest)) = value.as_str().and_then(|text| text.split_once("://")) else {
+        return value.to_string();
+    };
+    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
+    let host = authority.rsplit_once('@').map_or(authority.to_owned(), |(_, host)| format!("…@{host}"));
+    match key {
+        // A password may stand in the query as well.
+        "database.url" => {
+            let path = path.split_once('?').map_or(path.to_owned(), |(path, _)| format!("{path}?…"));
+            // A password with a slash in it would end up in the path.
+            match path.rsplit_once('@') {
+                Some((_, rest)) => format!("\"{scheme}://…@{rest}\""),
+                None => format!("\"{scheme}://{host}/{path}\""),
+            }
+        }
+        "audit.webhook" => format!("\"{scheme}://{host}/…\""),
         _ => value.to_string(),
     }
 }
@@ -432,6 +569,12 @@ mod tests {
             ("[sessions]\nexpires_minutes = 60\nmax_minutes = 30", "max_minutes"),
             ("[auth]\nidle_minutes = 0", "idle_minutes"),
             ("[limits]\nperson = 0", "limits"),
+            ("[audit]\nhead_seconds = 0", "head_seconds"),
+            ("[audit]\nsyslog = \"log.example\"", "audit.syslog"),
+            ("[audit]\nwebhook = \"http://log.example/\"", "audit.webhook"),
+            ("[detection]\nthreshold = 101", "threshold"),
+            ("[detection]\nvnc_ports = \"5905-5900\"", "vnc_ports"),
+            ("[log]\nmax_megabytes = 0", "max_megabytes"),
             ("[egress]\ndenied = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
         ] {
             let error = load_text(text).err().unwrap().to_string();
@@ -441,8 +584,14 @@ mod tests {
 
     #[test]
     fn a_database_password_is_not_shown() {
-        let loaded = load_text("[database]\nurl = \"postgres://gate:hunter2@db/gatehouse\"").unwrap();
-        let shown = loaded.provenance().unwrap().join("\n");
-        assert!(shown.contains("@db/gatehouse") && !shown.contains("hunter2"), "{shown}");
+        for url in [
+            "postgres://gate:hunter2@db/gatehouse",
+            "postgres://gate:a/hunter2@db/gatehouse",
+            "postgres://gate@db/gatehouse?password=hunter2",
+        ] {
+            let loaded = load_text(&format!("[database]\nurl = \"{url}\"")).unwrap();
+            let shown = loaded.provenance().unwrap().join("\n");
+            assert!(shown.contains("db/gatehouse") && !shown.contains("hunter2"), "{shown}");
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::cli::Common;
 use crate::config::{self, Config};
+use crate::secrets;
 use anyhow::{Context, Result, bail};
 use auth::head::HeadKey;
-use auth::key::{Given, KeyError, Keyring};
+use auth::key::Keyring;
 use auth::seal::Sealer;
 use model::{NodeId, TargetId};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -43,8 +44,8 @@ impl House {
         };
         let store = Store::open(&url, Options::default()).await.context("the database cannot be opened")?;
         let node = store::node_id_in(&data, NodeId(Uuid::now_v7()))?;
-        let keys = keys(&data).context("the key for stored secrets cannot be used")?;
-        let sealer = Arc::new(Sealer::new(&keys));
+        let keys = secrets::keyring(&data).context("the key for stored secrets cannot be used")?;
+        let sealer = Arc::new(Sealer::following(secrets::given()?, &data, &keys));
         let head_key = HeadKey::in_directory(&data).context("the audit log's signing key cannot be used")?;
         Ok(House { config, data, store, sealer, keys, head_key: Arc::new(head_key), node })
     }
@@ -79,12 +80,6 @@ impl House {
             }
         }
     }
-}
-
-/// The keys of this installation: given by the environment or by systemd, else those in the data directory.
-fn keys(data: &Path) -> Result<Keyring, KeyError> {
-    let given = Given::read(|name| std::env::var_os(name))?;
-    Keyring::open(&given, data)
 }
 
 /// A fresh id for a target.

@@ -5,7 +5,7 @@ use crate::config::{self, Config, TlsMode};
 use crate::demo::Desktop;
 use crate::house::{House, fresh_target};
 use crate::ports::{NativeDoor, StoredEndpoints, StoredJournal};
-use crate::{address, descriptors, telemetry, ticket};
+use crate::{address, descriptors, heads, log, secrets, ticket};
 use anyhow::{Context, Result};
 use api::Api;
 use api::Rules;
@@ -13,7 +13,6 @@ use api::attachments::Attachments;
 use api::gate::Gate;
 use api::guard::{Guard, LocalBrake};
 use api::live::Hub;
-use auth::access::AccessTokens;
 use auth::password::{Cost, Crowd, Hasher};
 use auth::rate::Rate;
 use auth::throttle::{Limits, Throttle};
@@ -53,7 +52,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     let mut config = config::load(common.config.as_deref(), common.data.as_deref())?.config;
     config.web.listen = wish.listen.unwrap_or(config.web.listen);
     config.native.listen = wish.native.unwrap_or(config.native.listen);
-    telemetry::init(&config.log)?;
+    log::init(&config.log)?;
     let signals = Signals::new()?;
     let house = House::with(config).await?;
     let _alone = house.serve_alone()?;
@@ -129,7 +128,8 @@ impl Open {
         };
         let native = listen_native(house, &trusted_proxies)?;
         let (local, native_local) = (web.local_addr(), native.as_ref().map(Listener::local_addr));
-        let dial = dial_context(&house.config, std::iter::once(local).chain(native_local).collect())?;
+        let listeners: Vec<SocketAddr> = std::iter::once(local).chain(native_local).collect();
+        let dial = dial_context(&house.config, listeners.clone())?;
         let compute = Arc::clone(&dial.compute);
         let gateway = Gateway::new(ports, limits(&house.config), dial);
         let stop = CancellationToken::new();
@@ -150,7 +150,7 @@ impl Open {
             vnc_auth: house.config.native.enabled && house.config.native.vnc_auth,
             native: native_local.map(|address| address::native(&house.config, address)),
             gate: Arc::new(Gate::new(house.store.clone(), hasher(&house.config)?)),
-            access_tokens: AccessTokens::new(&house.keys),
+            access_tokens: secrets::access_tokens(&house.keys)?,
             head_key: Arc::clone(&house.head_key),
             limits: rates(&house.config),
             rules: rules(&house.config),
@@ -173,6 +173,7 @@ impl Open {
         review(&api, &stop);
         serve_web(web, api, house.config.web_is_tls(), &stop);
         keep_house(house, Arc::clone(&certificates), &stop);
+        heads::keep(house, listeners, &stop)?;
         let web = match &house.config.web.external_url {
             Some(_) => address::external(&house.config),
             None => address::of_listener(local, house.config.web_is_tls()),
@@ -203,7 +204,8 @@ fn review(api: &Arc<Api>, stop: &CancellationToken) {
     });
 }
 
-fn hasher(config: &Config) -> Result<Hasher> {
+/// Hashes passwords at the configured cost.
+pub(crate) fn hasher(config: &Config) -> Result<Hasher> {
     let cost = Cost {
         memory_kib: config.auth.password_memory,
         passes: config.auth.password_passes,

@@ -404,7 +404,8 @@ pub fn open_vnc_password(sealer: &Sealer, ticket: TicketId, sealed: &Sealed) -> 
     sealer.open(&vnc_password_place(ticket), &sealed.0).ok()
 }
 
-fn vnc_password_place(ticket: TicketId) -> Place<'static> {
+/// Where a ticket's one-time password is sealed for.
+pub fn vnc_password_place(ticket: TicketId) -> Place<'static> {
     Place { table: "tickets", row: ticket.0.into_bytes(), column: "sealed_vnc_password" }
 }
 

@@ -562,6 +562,7 @@ fn open_password(sealer: &auth::seal::Sealer, target: TargetId, sealed: &store::
     }
 }
 
-fn place(target: TargetId) -> auth::seal::Place<'static> {
+/// Where a target's password is sealed for.
+pub fn place(target: TargetId) -> auth::seal::Place<'static> {
     auth::seal::Place { table: "targets", row: target.0.into_bytes(), column: "secret" }
 }

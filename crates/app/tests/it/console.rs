@@ -7,7 +7,7 @@ use testkit::vnc::{Viewer, ViewerOptions};
 use testkit::wait;
 use testkit::xvnc::{Xvnc, XvncOptions};
 
-fn with_password() -> XvncOptions {
+pub(crate) fn with_password() -> XvncOptions {
     XvncOptions {
         security_types: "VncAuth".into(),
         password: Some("secret12".into()),

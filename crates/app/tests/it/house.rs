@@ -69,7 +69,12 @@ impl House {
     pub(crate) async fn open(dir: TempDir, more: &[&str]) -> Result<House> {
         let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--native", "127.0.0.1:0"];
         args.extend(more);
-        let child = hurried(gatehouse(dir.path(), &args), dir.path()).start()?;
+        House::begun(gatehouse(dir.path(), &args), dir).await
+    }
+
+    /// Starts a program that serves from a directory, with its link unused.
+    pub(crate) async fn begun(program: Program, dir: TempDir) -> Result<House> {
+        let child = hurried(program, dir.path()).start()?;
         let after = |line: &str, word: &str| Some(line.trim().strip_prefix(word)?.trim().to_owned());
         child.line("the end of the greeting", |l| after(l, "memory")).await?;
         let address = child.line("the web address", |l| after(l, "address")).await?;
@@ -142,11 +147,7 @@ impl House {
         assert_eq!(tokens.status, 200, "{tokens:?}");
         let tokens = tokens.json();
         let text = |field: &str| tokens[field].as_str().unwrap_or_default().to_owned();
-        Ok(Someone {
-            id,
-            access: text("access_token"),
-            refresh: text("refresh_token"),
-        })
+        Ok(Someone { id, access: text("access_token"), refresh: text("refresh_token") })
     }
 
     /// Logs in as a program does.
