@@ -51,11 +51,11 @@ fn write(data: &[u8], seed: u8) {
     let trace = Trace::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
     let (outcome, _) = replay(&trace, usize::MAX);
     assert_eq!(trace.difference(&outcome), None, "{text}");
-    let again = again(&trace);
-    // A fault whose bytes are left out is not met again.
-    let faultless = || text.split(" fault=").next().unwrap_or_default().trim_end();
-    let expected = if outcome.fault.is_none() { faultless() } else { &text };
-    assert_eq!(again.trim_end(), expected.trim_end(), "a skeleton has another one");
+    // A fault whose bytes are left out is not met again, nor are bytes that could not be made up.
+    let is_whole = outcome.fault.is_some() || !text.contains(" fault=");
+    if is_whole && !text.contains(" short ") {
+        assert_eq!(again(&trace), text, "a skeleton has another one");
+    }
 }
 
 /// The skeleton of a skeleton.

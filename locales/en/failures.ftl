@@ -22,15 +22,18 @@ failure-interface-unknown = Something failed that this page cannot explain
 failure-interface-not-found = There is nothing at this address
     .why = The address is misspelled, or what was here is gone.
     .next = Go back to the list and open it from there.
-failure-interface-no-link = You need a link to log in
-    .why = This address works only together with a one-time token.
-    .next = Run this command on the server and open the link that it prints:
+failure-interface-popup-blocked = The browser blocked the window
+    .why = It does not let this page open windows.
+    .next = Allow windows for this site in the browser’s address bar, then try again. Or open the console here.
+failure-interface-no-right = You may not see this page
+    .why = Your role does not have the right for it.
+    .next = Ask an administrator if you need it.
 
 ## Logging in
 
 failure-auth-required = You are not logged in
     .why = This browser has no session, or it ended.
-    .next = Run this command on the server and open the link that it prints:
+    .next = Log in, and you come back here.
 failure-admin-link-used = This link has been used
     .why = A link lets one browser in, once.
     .next = Run this command on the server for a new one:
@@ -191,6 +194,15 @@ failure-target-address = This address cannot be used
     .why = It is not of the form vnc://host:port.
     .next = Write it like vnc://192.0.2.10:5901.
 
+## Changes
+
+failure-api-changed-meanwhile = Somebody changed this meanwhile
+    .why = It is no longer as you saw it.
+    .next = Look at what changed, then decide.
+failure-people = This could not be changed
+    .why = It is not there any more, or it does not fit the others.
+    .next = Load the page again and try once more.
+
 ## The door
 
 failure-door = The gateway does not let you in
@@ -305,3 +317,117 @@ failure-door-full = The server takes no more sessions now
 failure-store = The server cannot reach its database
     .why = New sessions cannot be recorded, so none are opened. Running ones go on.
     .next = Try again in a moment. If it goes on, tell the administrator.
+
+## People, groups, tokens
+
+failure-people-name-taken = This name is taken
+    .why = Another person or group has it. Upper and lower case do not matter.
+    .next = Choose another name.
+failure-people-name-invalid = This name cannot be used
+    .why = It is empty, too long, or has a colon, a slash, spaces around it or characters that cannot be seen.
+    .next = Choose a shorter name of letters, digits and spaces.
+failure-people-text-invalid = This text cannot be kept
+    .why = It is too long, or has characters that cannot be seen.
+    .next = Shorten it, or type it instead of pasting it.
+failure-people-not-found = This is gone
+    .why = The person, group or grant does not exist, or somebody removed it.
+    .next = Go back to the list.
+failure-people-changed-meanwhile = Somebody else changed this
+    .why = While you were editing, another administrator saved a change.
+    .next = Look at what it is now, then change it again.
+failure-people-last-admin = This is the last administrator
+    .why = Without an administrator who can log in, nobody could change anything here.
+    .next = Make somebody else an administrator first.
+failure-login-gone = Your log-in could not be finished
+    .why = While you logged in, your account was changed.
+    .next = Log in again. If it does not work, ask an administrator.
+failure-login-refresh-invalid = This program’s log-in has ended
+    .why = Its refresh token is not known, too old, or its log-in was ended.
+    .next = Log the program in again.
+failure-login-refresh-reused = This program’s log-in was ended for safety
+    .why = Its refresh token was used twice, so somebody may have copied it.
+    .next = Log the program in again, and ask the administrator where the token was used from.
+failure-api-token-name-invalid = This token needs another name
+    .why = The name is empty, too long or has characters that cannot be seen.
+    .next = Choose a shorter name.
+failure-api-token-not-found = This API token is gone
+    .why = It does not exist, or it was revoked before.
+    .next = Go back to the list.
+failure-api-token-too-many = There are too many API tokens
+    .why = One person has at most 100 at a time.
+    .next = Revoke one that is not used any more.
+failure-target-text-invalid = These tags or this description cannot be kept
+    .why = There are more than 32 tags, or one of them or the description is too long.
+    .next = Shorten them.
+failure-target-changed-meanwhile = Somebody else changed this target
+    .why = While you were editing, its entry was changed, or a console saw its key for the first time.
+    .next = Look at what it is now, then change it again.
+
+## The audit log was tampered with
+
+failure-audit-removed = Entries are missing in the audit log
+    .why = Somebody removed them from the database.
+    .next = Compare with an export or a backup, and find out who could write to the database.
+failure-audit-reordered = The audit log is not in its order
+    .why = Somebody moved entries in the database.
+    .next = Compare with an export or a backup, and find out who could write to the database.
+failure-audit-altered = An entry of the audit log was changed
+    .why = It is not what Gatehouse wrote.
+    .next = Compare with an export or a backup, and find out who could write to the database.
+failure-audit-unlinked = An entry of the audit log was replaced
+    .why = It does not follow the entry before it.
+    .next = Compare with an export or a backup, and find out who could write to the database.
+failure-audit-head-differs = The audit log was written anew
+    .why = A signed head that was kept names another entry.
+    .next = Compare with an export or a backup, and find out who could write to the database.
+failure-audit-cut = The end of the audit log is missing
+    .why = It once reached further than it does now.
+    .next = Compare with an export or a backup, and find out who could write to the database.
+failure-audit-tip-differs = The audit log does not end where it should
+    .why = Its last entry is not the one that Gatehouse wrote last.
+    .next = Compare with an export or a backup, and find out who could write to the database.
+failure-audit-person-altered = A name or address in the audit log was changed
+    .why = It is not the one that the entry was written with.
+    .next = Compare with an export or a backup, and find out who could write to the database.
+failure-login-wrong = Name or password is wrong
+    .why = The gateway does not know them together, or the account is switched off.
+    .next = Check both. If you forgot the password, ask the administrator for a new one.
+failure-api-rate = Too many requests
+    .why = This address or account asked more often than is allowed.
+    .next = Wait a moment, then try again.
+failure-console-no-session = No console is open
+    .why = It ended meanwhile, or was never opened.
+    .next = Open a new console.
+failure-console-session-active = You have this console open already
+    .why = One person has one session to a target at a time.
+    .next = Go on there, or open it here and end the other one.
+failure-target-group = A group is missing
+    .why = You can add targets only for groups that you look after.
+    .next = Choose at least one of your groups.
+failure-api-token-invalid = This API token is not valid
+    .why = It is not known, was revoked, or has expired.
+    .next = Make another one.
+failure-api-token-expired = This moment has passed
+    .why = The token would end before it begins.
+    .next = Choose a later moment.
+
+## People, rights, passwords
+
+failure-password = This password cannot be used
+    .why = It does not follow the rules for passwords.
+    .next = Choose another one. A few words in a row are easy to remember and hard to guess.
+failure-right-role = You may not do this
+    .why = Your role does not have the right for it.
+    .next = Ask an administrator if you need it.
+failure-console-protocol = This kind of console is not offered
+    .why = The target speaks VNC only.
+    .next = Open it as VNC.
+failure-console-expires-minutes = This duration is not allowed
+    .why = It is shorter or longer than the configuration allows.
+    .next = Ask for less time.
+failure-egress-link-local = This address is not allowed
+    .why = It is valid only on one piece of wire.
+    .next = Enter the machine’s routable address.
+failure-interface-wrong-password = Your current password is wrong
+    .why = A change needs the password that you have now.
+    .next = Type it again. If you forgot it, an administrator can set a new one.

@@ -4,6 +4,7 @@
 //! configured ones. Requests for host names that are not ours and writes from pages that are not
 //! ours end here.
 
+use crate::cors;
 use crate::csp;
 use crate::error::Problem;
 use crate::state::Api;
@@ -36,7 +37,7 @@ pub struct Arrival {
     pub client: SocketAddr,
     /// Whether the client's side is encrypted.
     pub secure: bool,
-    /// A page of ours, or a program.
+    /// A page of ours, a page that is allowed, or a program.
     pub sender: Sender,
 }
 
@@ -47,7 +48,10 @@ pub(crate) async fn arrive(State(api): State<Arc<Api>>, mut request: Request, ne
         .ok_or_else(|| Problem::bad_request("the connection has no peer"))
         .and_then(|p| judge(&api, p, &request));
     let secure = judged.as_ref().is_ok_and(|a| a.secure);
+    let allowed = judged.as_ref().is_ok_and(|a| a.sender == Sender::AllowedPage);
+    let origin = request.headers().get(header::ORIGIN).filter(|_| allowed).cloned();
     let mut response = match judged {
+        Ok(_) if origin.is_some() && request.method() == Method::OPTIONS => cors::preflight(),
         Ok(arrival) => {
             request.extensions_mut().insert(arrival);
             next.run(request).await
@@ -56,6 +60,7 @@ pub(crate) async fn arrive(State(api): State<Arc<Api>>, mut request: Request, ne
     };
     response = as_problem(response).await;
     csp::secure(response.headers_mut(), secure);
+    cors::share(response.headers_mut(), origin);
     response
 }
 

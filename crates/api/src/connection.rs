@@ -17,6 +17,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use tracing::Instrument;
+use uuid::Uuid;
 
 /// A client that sends its headers more slowly than this is not one of ours.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -59,7 +61,20 @@ pub async fn serve(router: Router, accepted: Accepted, tls: bool, stop: Cancella
 }
 
 /// The site's answer, or 408 where the client does not get to the end of its request.
+///
+/// Every request has an id: in what the log says while it is answered, and in the answer, so that the two can be
+/// brought together. An id of the client's is not taken over: it could be anybody else's.
 async fn answer(router: Router, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let id = Uuid::now_v7().simple().to_string();
+    let span = tracing::error_span!("request", request_id = %id, method = %request.method());
+    let mut response = in_time(router, request).instrument(span).await?;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    Ok(response)
+}
+
+async fn in_time(router: Router, request: Request<Body>) -> Result<Response<Body>, Infallible> {
     match tokio::time::timeout(REQUEST, router.oneshot(request)).await {
         Ok(answer) => answer,
         Err(_) => {

@@ -3,11 +3,14 @@
 //! Everything is recorded before it is published here; this hub only tells. It keeps the last
 //! [`KEPT`] events, so that a client that was away for a moment misses nothing; one that was away
 //! longer is told so by `events_missed` and reads the lists again.
+//!
+//! INVARIANT: an event reaches only who may see the session that it is about; what it is about travels beside it.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use model::{SessionId, TargetId};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 
@@ -27,6 +30,18 @@ pub struct Envelope {
     pub payload: Value,
     /// Rises by one with every event of this run of the program; `boot-number`.
     pub id: String,
+    /// Whose session it is about; nobody's where everybody may know.
+    #[serde(skip)]
+    pub about: Option<About>,
+}
+
+/// What decides who may see an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Whose session.
+    pub subject: String,
+    /// At which target.
+    pub target: TargetId,
 }
 
 /// Where events are published and listened to.
@@ -34,6 +49,7 @@ pub struct Envelope {
 pub struct Hub {
     boot: String,
     state: Mutex<State>,
+    sessions: Mutex<HashMap<SessionId, About>>,
     sender: broadcast::Sender<Arc<Envelope>>,
 }
 
@@ -54,15 +70,38 @@ pub struct Subscription {
 impl Hub {
     /// `boot` tells runs of the program apart: a number of an earlier run means nothing now.
     pub fn new(boot: impl Into<String>) -> Hub {
-        Hub { boot: boot.into(), state: Mutex::default(), sender: broadcast::channel(LAG).0 }
+        Hub {
+            boot: boot.into(),
+            state: Mutex::default(),
+            sessions: Mutex::default(),
+            sender: broadcast::channel(LAG).0,
+        }
     }
 
-    /// Publishes an event to everybody who listens now or comes back soon.
-    pub fn publish(&self, kind: &'static str, at: DateTime<Utc>, payload: Value) {
+    /// Remembers whose session it is, until [`Hub::forget`].
+    pub fn introduce(&self, session: SessionId, about: About) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(session, about);
+    }
+
+    /// A session is over.
+    pub fn forget(&self, session: SessionId) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+    }
+
+    /// Publishes an event about a session, to those who may see it. One that was not introduced reaches nobody.
+    pub fn publish_about(&self, session: SessionId, kind: &'static str, at: DateTime<Utc>, payload: Value) {
+        let about = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(&session).cloned();
+        if let Some(about) = about {
+            self.publish(kind, at, Some(about), payload);
+        }
+    }
+
+    /// Publishes an event to those who may see it, now or when they come back soon.
+    pub fn publish(&self, kind: &'static str, at: DateTime<Utc>, about: Option<About>, payload: Value) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.last += 1;
         let number = state.last;
-        let envelope = Arc::new(self.envelope(kind, at, payload, number));
+        let envelope = Arc::new(Envelope { about, ..self.envelope(kind, at, payload, number) });
         if state.kept.len() == KEPT {
             state.kept.pop_front();
         }
@@ -96,7 +135,7 @@ impl Hub {
 
     fn envelope(&self, kind: &'static str, at: DateTime<Utc>, payload: Value, number: u64) -> Envelope {
         let timestamp = at.to_rfc3339_opts(SecondsFormat::Millis, true);
-        Envelope { r#type: kind, timestamp, payload, id: format!("{}-{number}", self.boot) }
+        Envelope { r#type: kind, timestamp, payload, id: format!("{}-{number}", self.boot), about: None }
     }
 }
 
@@ -113,7 +152,7 @@ mod tests {
     fn a_client_that_comes_back_gets_what_it_missed() {
         let hub = Hub::new("b");
         for n in 0..3 {
-            hub.publish("vnc_session_started", Utc::now(), json!({ "n": n }));
+            hub.publish("vnc_session_started", Utc::now(), None, json!({ "n": n }));
         }
         assert_eq!(ids(&hub.subscribe(Some("b-1"), Utc::now()).missed), ["b-2", "b-3"]);
         assert!(hub.subscribe(Some("b-3"), Utc::now()).missed.is_empty());
@@ -124,7 +163,7 @@ mod tests {
     fn a_gap_that_cannot_be_filled_is_told() {
         let hub = Hub::new("b");
         for n in 0..=KEPT {
-            hub.publish("vnc_session_started", Utc::now(), json!({ "n": n }));
+            hub.publish("vnc_session_started", Utc::now(), None, json!({ "n": n }));
         }
         for last in ["b-0", "older-7", "nonsense"] {
             let missed = hub.subscribe(Some(last), Utc::now()).missed;

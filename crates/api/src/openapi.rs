@@ -1,7 +1,12 @@
 //! The OpenAPI 3.1 document, made from the routes' own types.
 
+use crate::table::Access;
 use axum::Json;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{Content, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
@@ -10,15 +15,52 @@ use utoipa::{Modify, OpenApi};
     paths(
         crate::route::health::health,
         crate::route::health::status,
+        crate::route::login::login,
+        crate::route::login::refresh,
         crate::route::login::link,
         crate::route::login::logout,
         crate::route::login::me,
+        crate::route::login::change_me,
+        crate::route::login::password,
+        crate::route::users::list,
+        crate::route::users::show,
+        crate::route::users::add,
+        crate::route::users::change,
+        crate::route::users::remove,
+        crate::route::users::disable,
+        crate::route::users::enable,
+        crate::route::users::password,
+        crate::route::users::erase,
+        crate::route::users::logout,
+        crate::route::users::grants,
+        crate::route::users::grant,
+        crate::route::users::withdraw,
+        crate::route::groups::list,
+        crate::route::groups::show,
+        crate::route::groups::add,
+        crate::route::groups::change,
+        crate::route::groups::remove,
+        crate::route::groups::set_member,
+        crate::route::groups::remove_member,
+        crate::route::groups::set_target,
+        crate::route::groups::remove_target,
+        crate::route::tokens::list,
+        crate::route::tokens::add,
+        crate::route::tokens::revoke,
+        crate::route::audit::list,
+        crate::route::audit::verify,
+        crate::route::audit::export,
+        crate::route::audit::heads,
         crate::route::targets::list,
         crate::route::targets::show,
         crate::route::targets::add,
+        crate::route::targets::change,
         crate::route::targets::remove,
         crate::route::targets::test,
         crate::route::console::request,
+        crate::route::console::status,
+        crate::route::console::extend,
+        crate::route::console::end,
         crate::route::console::info,
         crate::route::sessions::list,
         crate::route::sessions::show,
@@ -27,8 +69,8 @@ use utoipa::{Modify, OpenApi};
         crate::route::sessions::thaw,
         crate::route::sessions::policy,
     ),
-    components(schemas(crate::error::ProblemBody)),
-    modifiers(&NamedByRoom)
+    components(schemas(crate::error::ProblemBody, crate::route::login::Tokens)),
+    modifiers(&NamedByRoom, &Refusals, &BothNames, &FromTheTable)
 )]
 struct Document;
 
@@ -38,11 +80,13 @@ struct NamedByRoom;
 impl Modify for NamedByRoom {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for item in document.paths.paths.values_mut() {
-            let operations =
-                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-            operations.into_iter().flatten().for_each(name);
+            operations(item).for_each(name);
         }
     }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
 fn name(operation: &mut Operation) {
@@ -50,6 +94,135 @@ fn name(operation: &mut Operation) {
         && let Some(tag) = tags.first()
     {
         operation.operation_id = Some(format!("{tag}_{id}"));
+    }
+}
+
+/// `vm` and `target` name the same thing, so both addresses are in the document.
+struct BothNames;
+
+/// The addresses under the one name, as prefixes under the other.
+const BOTH: [(&str, &str); 3] = [
+    ("/api/vm/{id}/console/", "/api/targets/{id}/console/"),
+    ("/api/targets/{id}", "/api/vm/{id}"),
+    ("/api/targets", "/api/vm"),
+];
+
+impl Modify for BothNames {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let rows = crate::routes();
+        let paths = &mut document.paths.paths;
+        let others: Vec<_> = paths
+            .iter()
+            .filter_map(|(path, item)| {
+                let (from, to) = BOTH
+                    .iter()
+                    .find(|(from, _)| path == from || (from.ends_with('/') && path.starts_with(from)))?;
+                let path = path.replacen(from, to, 1);
+                let item =
+                    only(item.clone(), |method| rows.iter().any(|r| r.path == path && r.method == method));
+                Some((path, item))
+            })
+            .collect();
+        for (path, mut item) in others {
+            let prefix = if path.starts_with("/api/vm") { "vm" } else { "target" };
+            for operation in operations(&mut item) {
+                operation.operation_id = operation.operation_id.take().map(|id| format!("{prefix}_{id}"));
+            }
+            paths.insert(path, item);
+        }
+    }
+}
+
+/// The operations of an address whose methods are in the table.
+fn only(mut item: PathItem, keep: impl Fn(&str) -> bool) -> PathItem {
+    item.get = item.get.filter(|_| keep("GET"));
+    item.post = item.post.filter(|_| keep("POST"));
+    item.put = item.put.filter(|_| keep("PUT"));
+    item.patch = item.patch.filter(|_| keep("PATCH"));
+    item.delete = item.delete.filter(|_| keep("DELETE"));
+    item
+}
+
+/// What is asked of whoever comes is said where the rest is said.
+struct FromTheTable;
+
+impl Modify for FromTheTable {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::who::COOKIE_NAME)));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", bearer);
+        components.add_security_scheme("cookie", cookie);
+        for row in crate::routes() {
+            let Some(item) = document.paths.paths.get_mut(row.path) else { continue };
+            let operation = match row.method {
+                "GET" => &mut item.get,
+                "POST" => &mut item.post,
+                "PUT" => &mut item.put,
+                "PATCH" => &mut item.patch,
+                _ => &mut item.delete,
+            };
+            if let Some(operation) = operation {
+                ask(operation, row.access);
+            }
+        }
+    }
+}
+
+fn ask(operation: &mut Operation, access: Access) {
+    let needs = match access {
+        Access::Free | Access::Open | Access::ConsoleToken | Access::Metrics => {
+            operation.security = Some(vec![SecurityRequirement::default()]);
+            return;
+        }
+        Access::Person => "Needs a log-in or an API token.".to_owned(),
+        Access::Login => "Needs a log-in; no API token does this.".to_owned(),
+        Access::Right(right) if right.needs_login() => {
+            format!("Needs the right `{}` and a log-in; no API token does this.", right.word())
+        }
+        Access::Right(right) => {
+            format!(
+                "Needs the right `{}`; an API token needs the scope `{}`.",
+                right.word(),
+                right.scope().word()
+            )
+        }
+    };
+    let text = operation.description.take().map_or(needs.clone(), |text| format!("{text}\n\n{needs}"));
+    operation.description = Some(text);
+    let none: [&str; 0] = [];
+    operation.security =
+        Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("cookie", none)]);
+}
+
+/// Every operation may refuse, in words of its own or in those that all share, and always as a problem.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            operations(item).for_each(refuse);
+        }
+    }
+}
+
+const PROBLEM: &str = "application/problem+json";
+
+fn refuse(operation: &mut Operation) {
+    let problem = RefOr::Ref(Ref::from_schema_name("ProblemBody"));
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        let is_problem = |content: &RefOr<Content>| matches!(content, RefOr::T(content) if content.schema.as_ref() == Some(&problem));
+        if response.content.get("application/json").is_some_and(is_problem) {
+            let content = response.content.shift_remove("application/json");
+            response.content.extend(content.map(|content| (PROBLEM.to_owned(), content)));
+        }
+    }
+    for (range, words) in [("4XX", "Refused: `code` says why"), ("5XX", "Not possible now: `code` says why")]
+    {
+        let content = Content::new(Some(problem.clone()));
+        let response = ResponseBuilder::new().description(words).content(PROBLEM, content).build();
+        operation.responses.responses.insert(range.to_owned(), RefOr::T(response));
     }
 }
 
@@ -79,5 +252,20 @@ mod tests {
             .collect();
         assert!(names.contains(&"sessions_list"), "{names:?}");
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn every_refusal_is_a_problem() {
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        for operation in paths.flat_map(|item| item.as_object().unwrap().values()) {
+            let Some(responses) = operation["responses"].as_object() else { continue };
+            assert!(responses.contains_key("4XX") && responses.contains_key("5XX"), "{operation}");
+            let bodies = responses.values().flat_map(|response| response["content"].as_object()).flatten();
+            for (kind, content) in bodies {
+                let is_problem = content["schema"]["$ref"] == "#/components/schemas/ProblemBody";
+                assert_eq!(is_problem, kind == PROBLEM, "{kind}: {content}");
+            }
+        }
     }
 }

@@ -33,8 +33,18 @@ pub struct Api {
     pub metrics_token: Option<model::Secret>,
     /// Whether tickets carry a one-time password for VncAuth.
     pub vnc_auth: bool,
-    /// How long a new ticket lives.
-    pub ticket_lifetime: Duration,
+    /// The native door as people type it, where there is one.
+    pub native: Option<String>,
+    /// Where people prove who they are.
+    pub gate: Arc<crate::gate::Gate>,
+    /// Access tokens of API clients.
+    pub access_tokens: auth::access::AccessTokens,
+    /// What signs the audit log's heads.
+    pub head_key: Arc<auth::head::HeadKey>,
+    /// How often what may be asked.
+    pub limits: crate::limits::Limits,
+    /// How long what lasts.
+    pub rules: Rules,
     /// This installation.
     pub node: model::NodeId,
     /// This run.
@@ -43,4 +53,23 @@ pub struct Api {
     pub started: Instant,
     /// The host names that are ours.
     pub places: Places,
+}
+
+/// How long what lasts.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// A log-in.
+    pub login: Duration,
+    /// A log-in without a request.
+    pub idle: Duration,
+    /// An access token.
+    pub access: Duration,
+    /// A session that asks for nothing else.
+    pub session: Duration,
+    /// A session, however often it is extended.
+    pub session_longest: Duration,
+    /// Whether consoles go on when their log-in ends.
+    pub outlive_login: bool,
+    /// Fewest characters of a new password.
+    pub password_least: usize,
 }

@@ -21,6 +21,26 @@ pub(crate) fn of_listener(address: SocketAddr, tls: bool) -> String {
     }
 }
 
+/// The native door as people type it: under the host of the web address where that is known.
+pub(crate) fn native(config: &Config, listens: SocketAddr) -> String {
+    let host = config.web.external_url.as_deref().and_then(host_of);
+    match host {
+        Some(host) => format!("{host}:{}", listens.port()),
+        None if listens.ip().is_unspecified() => format!("localhost:{}", listens.port()),
+        None => listens.to_string(),
+    }
+}
+
+/// The host of a URL, without port.
+pub(crate) fn host_of(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let authority = rest.split('/').next()?;
+    Some(match authority.rsplit_once(':') {
+        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
+        _ => authority,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! The command line. What each command does lives in a module of its own.
 
 use clap::{Args, Parser, Subcommand};
+use model::{Role, Scope};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -39,6 +40,12 @@ pub(crate) enum Command {
     /// Administration from the machine itself
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Verifies and exports the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// The key of stored secrets
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// Reads a packet file and reports every VNC session in it
     Inspect(Inspect),
     /// Writes a session's protocol skeleton, without keys, texts and pixels, for a bug report
@@ -142,6 +149,201 @@ pub(crate) struct Ticket {
 pub(crate) enum AdminCommand {
     /// Makes a new one-time link for the administrator
     Link,
+    /// People
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Groups of people and of targets
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Targets; the same as `gatehouse target`
+    #[command(subcommand)]
+    Target(TargetCommand),
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum UserCommand {
+    /// Adds a person; asks for the password on the terminal where no file is given
+    Add {
+        /// What the person logs in with
+        name: String,
+        /// user, viewer, analyst, operator or admin
+        #[arg(long, default_value = "user", value_parser = role)]
+        role: Role,
+        /// What others see (default: the name)
+        #[arg(long, value_name = "TEXT")]
+        display_name: Option<String>,
+        /// File with the password; - reads standard input
+        #[arg(long, value_name = "FILE|-")]
+        password_file: Option<PathBuf>,
+    },
+    /// Lists the people
+    List,
+    /// Gives a person another role
+    SetRole {
+        /// Who
+        name: String,
+        /// user, viewer, analyst, operator or admin
+        #[arg(value_parser = role)]
+        role: Role,
+    },
+    /// Ends a person's log-ins and lets no new ones in
+    Disable {
+        /// Who
+        name: String,
+    },
+    /// Lets a person log in again
+    Enable {
+        /// Who
+        name: String,
+    },
+    /// Sets a password and ends the person's log-ins; asks on the terminal where no file is given
+    Password {
+        /// Whose
+        name: String,
+        /// File with the password; - reads standard input
+        #[arg(long, value_name = "FILE|-")]
+        password_file: Option<PathBuf>,
+    },
+    /// Ends all of a person's log-ins
+    Logout {
+        /// Who
+        name: String,
+    },
+    /// Removes a person with names and addresses in past sessions and beside the audit log; cannot be undone
+    Erase {
+        /// Who
+        name: String,
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum GroupCommand {
+    /// Adds a group
+    Add {
+        /// Its name
+        name: String,
+        /// What it is for
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        description: String,
+    },
+    /// Lists the groups with members and targets
+    List,
+    /// Removes a group; its people and targets stay
+    Remove {
+        /// Its name
+        name: String,
+    },
+    /// Who is in a group
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Lets the people of a group use a target
+    Grant {
+        /// The group's name
+        group: String,
+        /// The target's name
+        target: String,
+        /// Only look
+        #[arg(long)]
+        view_only: bool,
+    },
+    /// Withdraws a target from a group
+    Revoke {
+        /// The group's name
+        group: String,
+        /// The target's name
+        target: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum MemberCommand {
+    /// Takes a person into a group
+    Add {
+        /// The group's name
+        group: String,
+        /// The person's name
+        user: String,
+        /// Looks after the group's targets and sessions (the person's role must be operator)
+        #[arg(long)]
+        operator: bool,
+    },
+    /// Takes a person out of a group
+    Remove {
+        /// The group's name
+        group: String,
+        /// The person's name
+        user: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum TokenCommand {
+    /// Makes a token and prints it, once
+    Add {
+        /// In whose name it acts
+        user: String,
+        /// What it is for
+        #[arg(long, value_name = "TEXT", default_value = "command line")]
+        name: String,
+        /// read, console, operate or admin; more than once for several
+        #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scope)]
+        scopes: Vec<Scope>,
+        /// When it ends: 30d, 12h, or a date such as 2027-01-31 (default: never)
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+    },
+    /// Lists tokens
+    List {
+        /// Only this person's
+        user: Option<String>,
+    },
+    /// Revokes a token
+    Revoke {
+        /// Its id, as the list shows it
+        id: uuid::Uuid,
+    },
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::from_column(text).ok_or_else(|| "a role is user, viewer, analyst, operator or admin".to_owned())
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    Scope::from_word(text).ok_or_else(|| "a scope is read, console, operate or admin".to_owned())
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum AuditCommand {
+    /// Follows the whole audit log and finds what was removed, changed, moved or cut
+    Verify {
+        /// Signed heads that were kept elsewhere: a file with one in a line, as they were delivered; - reads
+        /// standard input
+        #[arg(long, value_name = "FILE|-")]
+        head: Option<PathBuf>,
+        /// The public key that heads must be signed with (default: this installation's)
+        #[arg(long, value_name = "HEX")]
+        key: Option<String>,
+    },
+    /// Writes the log as JSON lines to standard output
+    Export {
+        /// Begins behind this entry
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        after: u64,
+    },
+    /// Signs the log's end now, and writes all signed heads as JSON lines to standard output
+    Head,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum SecretCommand {
+    /// Makes a new key for stored secrets, seals them anew and forgets the old key
+    Rotate,
 }
 
 #[derive(Args, Debug)]

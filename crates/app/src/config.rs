@@ -1,5 +1,6 @@
 //! `gatehouse.toml` and `GATEHOUSE_*`: one typed configuration, checked with the line and the reason.
 
+use crate::documents;
 use anyhow::{Context, Result, anyhow, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -16,9 +17,14 @@ pub(crate) struct Config {
     pub(crate) web: Web,
     pub(crate) native: Native,
     pub(crate) database: Database,
+    pub(crate) auth: Auth,
+    pub(crate) limits: Limits,
     pub(crate) sessions: Sessions,
     pub(crate) egress: Egress,
     pub(crate) metrics: Metrics,
+    pub(crate) audit: Audit,
+    pub(crate) detection: Detection,
+    pub(crate) proxmox: Option<Proxmox>,
     pub(crate) log: Log,
 }
 
@@ -31,6 +37,8 @@ pub(crate) struct Web {
     pub(crate) external_url: Option<String>,
     /// Further host names under which requests are answered.
     pub(crate) hosts: Vec<String>,
+    /// Pages of other sites that may use the API and consoles by tokens, never by a cookie.
+    pub(crate) allowed_origins: Vec<String>,
     pub(crate) tls: Tls,
     /// Addresses or networks of proxies whose forwarding headers are believed.
     pub(crate) trusted_proxies: Vec<String>,
@@ -86,11 +94,45 @@ pub(crate) struct Database {
     pub(crate) url: Option<String>,
 }
 
+/// How people prove who they are, and for how long that counts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Auth {
+    /// Hours after which a log-in ends.
+    pub(crate) login_hours: u32,
+    /// Minutes without a request after which a log-in ends.
+    pub(crate) idle_minutes: u32,
+    /// Minutes that an access token of an API client lasts.
+    pub(crate) access_minutes: u32,
+    /// Fewest characters of a password.
+    pub(crate) password_length: usize,
+    /// Argon2id: memory in KiB.
+    pub(crate) password_memory: u32,
+    /// Argon2id: passes over it.
+    pub(crate) password_passes: u32,
+}
+
+/// How often what may be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Requests of one address without a valid login, in 15 minutes.
+    pub(crate) anonymous: u32,
+    /// Requests of one person or API token in a minute.
+    pub(crate) person: u32,
+    /// Connection tests of one person in a minute.
+    pub(crate) connection_tests: u32,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Sessions {
-    /// Minutes in which a ticket must be used.
+    /// Minutes that a session lasts unless it is extended; a ticket made at this machine must be used in them.
     pub(crate) expires_minutes: u32,
+    /// Minutes after which a session ends, however often it was extended.
+    pub(crate) max_minutes: u32,
+    /// Whether consoles stay open when their person logs out or is logged out.
+    pub(crate) outlive_login: bool,
     /// Seconds in which a lost viewer may come back.
     pub(crate) resume_seconds: u32,
     /// Seconds that a stop waits for sessions.
@@ -104,6 +146,8 @@ pub(crate) struct Sessions {
 pub(crate) struct Egress {
     /// Networks that are never connected to, such as `10.9.0.0/16`.
     pub(crate) denied: Vec<String>,
+    /// Loopback addresses where webhooks may be reached all the same: `127.0.0.1:8080`.
+    pub(crate) local_services: Vec<SocketAddr>,
 }
 
 impl Egress {
@@ -124,9 +168,69 @@ pub(crate) struct Metrics {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Log {
-    /// error, warn, info, debug, trace, or a filter such as `info,gateway=debug`.
+    /// error, warn, info, debug, trace, or a filter such as `info,gateway=debug`; for standard error.
     pub(crate) level: String,
     pub(crate) format: LogFormat,
+    /// What this installation is, in each JSON line.
+    pub(crate) environment: String,
+    /// Where the files `application.log`, `vnc-monitor.log` and `error.log` are written; none without it.
+    pub(crate) directory: Option<PathBuf>,
+    /// Level or filter of `application.log`; `off` for none.
+    pub(crate) application: String,
+    /// Level of `vnc-monitor.log`, which holds what sessions and their protocol tell.
+    pub(crate) vnc_monitor: String,
+    /// Level of `error.log`.
+    pub(crate) error: String,
+    /// A file that would grow beyond this begins anew.
+    pub(crate) max_megabytes: u64,
+    /// So many older files are kept of each.
+    pub(crate) keep: u32,
+}
+
+/// Where signed heads of the audit log go, so that a cut log is found out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Audit {
+    /// Seconds between two heads; none is made while nothing was written down.
+    pub(crate) head_seconds: u64,
+    /// `udp://host:514`, `tcp://host:601` or `unix:///dev/log`.
+    pub(crate) syslog: Option<String>,
+    /// `https://…`, which gets each head as a JSON document by POST.
+    pub(crate) webhook: Option<String>,
+    /// A file that heads are appended to, best one that can only be appended to.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// What the later parts of the program will watch for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Detection {
+    /// Ports and ranges where VNC is expected; any other port that speaks RFB counts too.
+    pub(crate) vnc_ports: String,
+    /// Milliseconds between two looks.
+    pub(crate) interval_ms: u32,
+    /// Risk from 0 to 100 at which a session is a threat.
+    pub(crate) threshold: u32,
+}
+
+/// One Proxmox cluster.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Proxmox {
+    pub(crate) host: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) token_name: Option<String>,
+    pub(crate) token_value: Option<String>,
+    pub(crate) ssh_host: Option<String>,
+    pub(crate) ssh_user: Option<String>,
+    pub(crate) ssh_key_path: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Proxmox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proxmox").field("host", &self.host).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +247,7 @@ impl Default for Web {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000),
             external_url: None,
             hosts: Vec::new(),
+            allowed_origins: Vec::new(),
             tls: Tls::default(),
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
@@ -164,15 +269,63 @@ impl Default for Native {
     }
 }
 
+impl Default for Auth {
+    fn default() -> Self {
+        Auth {
+            login_hours: 24,
+            idle_minutes: 30,
+            access_minutes: 15,
+            password_length: 12,
+            password_memory: 19_456,
+            password_passes: 2,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { anonymous: 100, person: 600, connection_tests: 10 }
+    }
+}
+
 impl Default for Sessions {
     fn default() -> Self {
-        Sessions { expires_minutes: 15, resume_seconds: 30, drain_seconds: 10, max_sessions: 10_000 }
+        Sessions {
+            expires_minutes: 15,
+            max_minutes: 480,
+            outlive_login: false,
+            resume_seconds: 30,
+            drain_seconds: 10,
+            max_sessions: 10_000,
+        }
     }
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Log { level: "info".to_owned(), format: LogFormat::Text }
+        Log {
+            level: "info".to_owned(),
+            format: LogFormat::Text,
+            environment: "production".to_owned(),
+            directory: None,
+            application: "info".to_owned(),
+            vnc_monitor: "info".to_owned(),
+            error: "error".to_owned(),
+            max_megabytes: 20,
+            keep: 5,
+        }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Audit { head_seconds: 3600, syslog: None, webhook: None, file: None }
+    }
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Detection { vnc_ports: "5900-5905".to_owned(), interval_ms: 5000, threshold: 70 }
     }
 }
 
@@ -204,7 +357,7 @@ impl Loaded {
     }
 }
 
-/// Reads defaults, then the file, then the environment (`GATEHOUSE_WEB__LISTEN`).
+/// Reads defaults, then other systems' variables, then the file, then the environment (`GATEHOUSE_WEB__LISTEN`).
 pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
     let file = match file {
         Some(path) => Some(path.to_path_buf()),
@@ -213,7 +366,9 @@ pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
             .flatten()
             .find(|p| p.is_file()),
     };
-    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    let defaults = Config::default();
+    let listen = defaults.web.listen;
+    let mut figment = documents::merge(Figment::from(Serialized::defaults(defaults)), listen)?;
     if let Some(path) = &file {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -223,7 +378,7 @@ pub(crate) fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Loaded> {
     }
     // A value always names its section; GATEHOUSE_DATA and the like are not values of the file.
     let environment = Env::prefixed("GATEHOUSE_").filter(|key| key.as_str().contains("__")).split("__");
-    figment = figment.merge(environment);
+    figment = documents::merge_taken(figment.merge(environment))?;
     if let Some(data) =
         data.map(Path::to_path_buf).or_else(|| std::env::var_os("GATEHOUSE_DATA").map(PathBuf::from))
     {
@@ -267,6 +422,49 @@ fn check(config: &Config) -> Result<()> {
     if !(1..=1440).contains(&config.sessions.expires_minutes) {
         bail!("sessions.expires_minutes must be from 1 to 1440");
     }
+    if config.sessions.max_minutes < config.sessions.expires_minutes {
+        bail!("sessions.max_minutes must not be less than sessions.expires_minutes");
+    }
+    let auth = &config.auth;
+    if auth.login_hours == 0 || auth.idle_minutes == 0 || !(1..=60).contains(&auth.access_minutes) {
+        bail!("auth.login_hours and auth.idle_minutes start at 1, auth.access_minutes is from 1 to 60");
+    }
+    check_audit(&config.audit)?;
+    if config.log.max_megabytes == 0 {
+        bail!("log.max_megabytes starts at 1");
+    }
+    if config.detection.threshold > 100 || config.detection.interval_ms == 0 {
+        bail!("detection.threshold is from 0 to 100, detection.interval_ms starts at 1");
+    }
+    ports(&config.detection.vnc_ports)?;
+    if config.limits.anonymous == 0 || config.limits.person == 0 || config.limits.connection_tests == 0 {
+        bail!("limits start at 1");
+    }
+    Ok(())
+}
+
+fn check_audit(audit: &Audit) -> Result<()> {
+    if audit.head_seconds == 0 {
+        bail!("audit.head_seconds starts at 1");
+    }
+    if let Some(syslog) = &audit.syslog {
+        crate::heads::Syslog::parse(syslog).context("audit.syslog")?;
+    }
+    if let Some(webhook) = &audit.webhook {
+        crate::outgoing::Address::parse(webhook).context("audit.webhook")?;
+    }
+    Ok(())
+}
+
+/// Ports and ranges with commas between.
+fn ports(text: &str) -> Result<()> {
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        match (first.trim().parse::<u16>(), last.trim().parse::<u16>()) {
+            (Ok(first), Ok(last)) if 0 < first && first <= last => {}
+            _ => bail!("detection.vnc_ports has ports and ranges such as 5900-5905,6000, not {part:?}"),
+        }
+    }
     Ok(())
 }
 
@@ -307,13 +505,27 @@ fn flatten(prefix: &str, value: &toml::Value, each: &mut impl FnMut(&str, String
     }
 }
 
-/// A database URL may carry a password.
+/// Values that nobody may read over a shoulder. A URL may carry a name and a password, or a token in its path.
 fn redact(key: &str, value: &toml::Value) -> String {
-    match (key, value.as_str().and_then(|text| text.split_once("://"))) {
-        ("database.url", Some((scheme, rest))) => match rest.rsplit_once('@') {
-            Some((_, host)) => format!("\"{scheme}://…@{host}\""),
-            None => value.to_string(),
-        },
+    if key.ends_with("password") || key.ends_with("token_value") {
+        return "…".to_owned();
+    }
+    let Some((scheme, rest)) = value.as_str().and_then(|text| text.split_once("://")) else {
+        return value.to_string();
+    };
+    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
+    let host = authority.rsplit_once('@').map_or(authority.to_owned(), |(_, host)| format!("…@{host}"));
+    match key {
+        // A password may stand in the query as well.
+        "database.url" => {
+            let path = path.split_once('?').map_or(path.to_owned(), |(path, _)| format!("{path}?…"));
+            // A password with a slash in it would end up in the path.
+            match path.rsplit_once('@') {
+                Some((_, rest)) => format!("\"{scheme}://…@{rest}\""),
+                None => format!("\"{scheme}://{host}/{path}\""),
+            }
+        }
+        "audit.webhook" => format!("\"{scheme}://{host}/…\""),
         _ => value.to_string(),
     }
 }
@@ -354,6 +566,15 @@ mod tests {
             ("[native]\nlisten = \"192.0.2.1:5900\"\nra2ne = true", "loopback"),
             ("[web]\nexternal_url = \"gate.example\"", "https://"),
             ("[sessions]\nexpires_minutes = 0", "1440"),
+            ("[sessions]\nexpires_minutes = 60\nmax_minutes = 30", "max_minutes"),
+            ("[auth]\nidle_minutes = 0", "idle_minutes"),
+            ("[limits]\nperson = 0", "limits"),
+            ("[audit]\nhead_seconds = 0", "head_seconds"),
+            ("[audit]\nsyslog = \"log.example\"", "audit.syslog"),
+            ("[audit]\nwebhook = \"http://log.example/\"", "audit.webhook"),
+            ("[detection]\nthreshold = 101", "threshold"),
+            ("[detection]\nvnc_ports = \"5905-5900\"", "vnc_ports"),
+            ("[log]\nmax_megabytes = 0", "max_megabytes"),
             ("[egress]\ndenied = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
         ] {
             let error = load_text(text).err().unwrap().to_string();
@@ -363,8 +584,14 @@ mod tests {
 
     #[test]
     fn a_database_password_is_not_shown() {
-        let loaded = load_text("[database]\nurl = \"postgres://gate:hunter2@db/gatehouse\"").unwrap();
-        let shown = loaded.provenance().unwrap().join("\n");
-        assert!(shown.contains("@db/gatehouse") && !shown.contains("hunter2"), "{shown}");
+        for url in [
+            "postgres://gate:hunter2@db/gatehouse",
+            "postgres://gate:a/hunter2@db/gatehouse",
+            "postgres://gate@db/gatehouse?password=hunter2",
+        ] {
+            let loaded = load_text(&format!("[database]\nurl = \"{url}\"")).unwrap();
+            let shown = loaded.provenance().unwrap().join("\n");
+            assert!(shown.contains("db/gatehouse") && !shown.contains("hunter2"), "{shown}");
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::cli::Common;
 use crate::config::{self, Config};
+use crate::secrets;
 use anyhow::{Context, Result, bail};
+use auth::head::HeadKey;
+use auth::key::Keyring;
 use auth::seal::Sealer;
 use model::{NodeId, TargetId};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -17,6 +20,10 @@ pub(crate) struct House {
     pub(crate) data: PathBuf,
     pub(crate) store: Store,
     pub(crate) sealer: Arc<Sealer>,
+    /// What sealed values and access tokens hang on.
+    pub(crate) keys: Keyring,
+    /// What signs the audit log's heads.
+    pub(crate) head_key: Arc<HeadKey>,
     pub(crate) node: NodeId,
 }
 
@@ -37,9 +44,10 @@ impl House {
         };
         let store = Store::open(&url, Options::default()).await.context("the database cannot be opened")?;
         let node = store::node_id_in(&data, NodeId(Uuid::now_v7()))?;
-        let sealer =
-            Arc::new(Sealer::in_directory(&data).context("the key for stored secrets cannot be used")?);
-        Ok(House { config, data, store, sealer, node })
+        let keys = secrets::keyring(&data).context("the key for stored secrets cannot be used")?;
+        let sealer = Arc::new(Sealer::following(secrets::given()?, &data, &keys));
+        let head_key = HeadKey::in_directory(&data).context("the audit log's signing key cannot be used")?;
+        Ok(House { config, data, store, sealer, keys, head_key: Arc::new(head_key), node })
     }
 
     /// The target of this name.

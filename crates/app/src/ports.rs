@@ -2,8 +2,9 @@
 //!
 //! Every consequence is recorded before it is announced.
 
+use api::Api;
 use api::attachments::Attachments;
-use api::live::Hub;
+use api::live::{About, Hub};
 use auth::seal::Sealer;
 use auth::token::Token;
 use chrono::{DateTime, Utc};
@@ -14,15 +15,18 @@ use gateway::port::{
     SessionChange, SessionEnd, SessionStart,
 };
 use gateway::{Endpoint, SessionSpec};
+use model::audit::{Action, Object, Personal};
 use model::session::Ingress;
 use model::target::Identity;
-use model::{BootId, Coded, NodeId, SessionId, TargetId};
+use model::{BootId, Coded, NodeId, SessionId, SubjectId, TargetId};
 use rfb::handshake::VncResponse;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::SystemTime;
-use store::{NewSession, Store, StoreError, TakeError, TakeTicket, TokenHash, VncCandidate};
+use store::{
+    AuditEntry, NewSession, Owner, Store, StoreError, TakeError, TakeTicket, TokenHash, VncCandidate,
+};
 use uuid::Uuid;
 
 /// Looks targets up in the store and opens their sealed secrets.
@@ -67,20 +71,28 @@ impl Endpoints for StoredEndpoints {
 /// Tickets that one VncAuth response is compared with: unseal and DES take a few microseconds each.
 const VNC_CANDIDATES: u64 = 512;
 
-/// Lets native viewers in by ticket.
-pub(crate) struct TicketDoor {
+/// Lets native viewers in: by ticket, and people by their own password.
+pub(crate) struct NativeDoor {
     pub(crate) store: Store,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) guard: api::guard::Guard,
+    /// Set once the rest of the house stands; it holds this door, so it is not held from here.
+    pub(crate) api: OnceLock<Weak<Api>>,
 }
 
-impl Doorkeeper for TicketDoor {
+impl Doorkeeper for NativeDoor {
     fn admit(&self, source: SocketAddr) -> Result<(), Refusal> {
         if self.guard.is_slowed(source.ip()) { Err(Refusal::Throttled) } else { Ok(()) }
     }
 
     fn judge(&self, source: SocketAddr, claim: NativeClaim) -> BoxFuture<'_, Result<SessionSpec, Refusal>> {
         async move {
+            let api = self.api()?;
+            if let NativeClaim::Plain { username, password } = &claim
+                && Token::parse(password.expose().trim()).is_err()
+            {
+                return api.admit_by_password(source, username, password).await;
+            }
             let attempt = self.guard.attempt(source.ip()).await.map_err(|_| Refusal::Throttled)?;
             let Some(token_hash) = self.claimed(claim).await? else {
                 attempt.failed();
@@ -91,10 +103,11 @@ impl Doorkeeper for TicketDoor {
             match self.store.tickets().take(wish, Utc::now()).await {
                 Ok(taken) => {
                     attempt.succeeded();
+                    let policy = api.settle(session, &taken).await.map_err(|_| Refusal::Unavailable)?;
                     Ok(SessionSpec {
                         session,
                         target: taken.target,
-                        policy: taken.policy,
+                        policy,
                         ingress: Ingress::Native,
                         viewer: source,
                         user_agent: None,
@@ -120,7 +133,11 @@ impl Doorkeeper for TicketDoor {
     }
 }
 
-impl TicketDoor {
+impl NativeDoor {
+    fn api(&self) -> Result<Arc<Api>, Refusal> {
+        self.api.get().and_then(Weak::upgrade).ok_or(Refusal::Unavailable)
+    }
+
     /// The ticket that a viewer claims to have.
     async fn claimed(&self, claim: NativeClaim) -> Result<Option<TokenHash>, Refusal> {
         match claim {
@@ -165,24 +182,30 @@ impl Journal for StoredJournal {
         let start = start.clone();
         async move {
             let at = DateTime::<Utc>::from(start.at);
+            let spec = &start.spec;
             // A session that an earlier run of the program had has its row already.
-            let came_back = self.attachments.of(start.spec.session) > 0;
+            let came_back = self.attachments.of(spec.session) > 0;
+            let person = self.person(&spec.subject).await.map_err(|e| not_written(&e))?;
             if !came_back {
-                self.store.sessions().start(self.row(&start, at)).await.map_err(|e| not_written(&e))?;
+                let entry = started(&start, person.as_ref().map(|(owner, _)| *owner));
+                let sessions = self.store.sessions().audited(entry);
+                let row = self.row(&start, person.as_ref().map(|(owner, _)| *owner), at);
+                sessions.start(row).await.map_err(|e| not_written(&e))?;
             }
             let kind = if came_back { "vnc_session_changed" } else { "vnc_session_started" };
             let payload = json!({
-                "session_id": start.spec.session,
-                "target_id": start.spec.target,
+                "session_id": spec.session,
+                "target_id": spec.target,
                 "target_name": start.target_name,
-                "subject": start.spec.subject,
-                "client_ip": start.spec.viewer.ip(),
-                "ingress": start.spec.ingress,
+                "subject": person.map_or_else(|| spec.subject.clone(), |(_, name)| name),
+                "client_ip": spec.viewer.ip(),
+                "ingress": spec.ingress,
                 "width": start.width,
                 "height": start.height,
                 "resumed": came_back,
             });
-            self.hub.publish(kind, at, payload);
+            self.hub.introduce(spec.session, About { subject: spec.subject.clone(), target: spec.target });
+            self.hub.publish_about(spec.session, kind, at, payload);
             metrics::counter!("gatehouse_sessions_started_total").increment(1);
             Ok(())
         }
@@ -208,11 +231,8 @@ impl Journal for StoredJournal {
                 Changed::Resumed { viewer } => json!({ "resumed_from": viewer.ip() }),
                 _ => json!({}),
             };
-            self.hub.publish(
-                "vnc_session_changed",
-                at,
-                json!({ "session_id": change.session, "changed": what }),
-            );
+            let payload = json!({ "session_id": change.session, "changed": what });
+            self.hub.publish_about(change.session, "vnc_session_changed", at, payload);
         }
         .boxed()
     }
@@ -221,17 +241,18 @@ impl Journal for StoredJournal {
         let end = end.clone();
         async move {
             let at = DateTime::<Utc>::from(end.at);
+            let (attachment, ended_by) = self.attachments.forget(end.session);
             let row = store::SessionEnd {
                 id: end.session,
-                attachment: self.attachments.forget(end.session),
+                attachment,
                 reason: end.reason,
                 code: end.detail.map(str::to_owned),
                 blocked: false,
-                ended_by: None,
+                ended_by,
                 counters: end.counters,
                 ended_at: at,
             };
-            if let Err(error) = self.store.sessions().end(row).await {
+            if let Err(error) = self.store.sessions().audited(ended(&end, ended_by)).end(row).await {
                 tracing::error!(%error, session = %end.session, "A session's end could not be stored");
             }
             metrics::counter!("gatehouse_sessions_ended_total", "reason" => end.reason.code()).increment(1);
@@ -247,21 +268,29 @@ impl Journal for StoredJournal {
                 "duration_s": end.duration.as_secs_f64(),
                 "bytes": end.counters.viewer_bytes + end.counters.target_bytes,
             });
-            self.hub.publish("vnc_session_ended", at, payload);
+            self.hub.publish_about(end.session, "vnc_session_ended", at, payload);
+            self.hub.forget(end.session);
         }
         .boxed()
     }
 }
 
 impl StoredJournal {
-    fn row(&self, start: &SessionStart, started_at: DateTime<Utc>) -> NewSession {
+    /// Whose session it is, and how they are called now; none where nobody logged in.
+    async fn person(&self, subject: &str) -> Result<Option<(Owner, String)>, StoreError> {
+        let Ok(subject) = subject.parse::<SubjectId>() else { return Ok(None) };
+        let found = self.store.people().by_subjects(&[subject]).await?.remove(&subject);
+        Ok(found.map(|user| (user.owner(), user.name)))
+    }
+
+    fn row(&self, start: &SessionStart, owner: Option<Owner>, started_at: DateTime<Utc>) -> NewSession {
         let longest = start.spec.policy.max_duration;
         NewSession {
             id: start.spec.session,
             target: start.spec.target,
             target_name: start.target_name.clone(),
             subject: start.spec.subject.clone(),
-            owner: None,
+            owner,
             protocol: "vnc",
             ingress: start.spec.ingress,
             viewer: start.spec.viewer,
@@ -276,6 +305,31 @@ impl StoredJournal {
             boot: self.boot,
             started_at,
         }
+    }
+}
+
+/// What the audit log says of a session that starts.
+fn started(start: &SessionStart, owner: Option<Owner>) -> AuditEntry {
+    let spec = &start.spec;
+    let entry = AuditEntry::new(Action::SessionStarted).on(Object::Session(spec.session));
+    let entry = match owner {
+        Some(owner) => entry.by(owner.subject),
+        None => entry,
+    };
+    entry.with("target", spec.target.to_string()).person(Personal::Address, &spec.viewer.ip().to_string())
+}
+
+/// What the audit log says of a session that ended.
+fn ended(end: &SessionEnd, by: Option<SubjectId>) -> AuditEntry {
+    let entry = AuditEntry::new(Action::SessionEnded)
+        .on(Object::Session(end.session))
+        .code(end.reason.code())
+        .with("target", end.target.to_string())
+        .with("duration_s", end.duration.as_secs())
+        .with("bytes", end.counters.viewer_bytes.saturating_add(end.counters.target_bytes));
+    match by {
+        Some(by) => entry.by(by),
+        None => entry,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::house::{House, fresh_target};
 use crate::serve::{Open, Signals};
 use crate::trace::{self, TraceFiles};
-use crate::{password, telemetry, ticket};
+use crate::{log, password, ticket};
 use anyhow::{Context, Result};
 use chrono::{TimeDelta, Utc};
 use gateway::port::Taps;
@@ -40,7 +40,7 @@ pub(crate) async fn run(wish: Quick) -> Result<()> {
     config.web.listen = wish.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
     config.native.enabled = wish.native.is_some();
     config.native.listen = wish.native.unwrap_or(config.native.listen);
-    telemetry::init(&config.log)?;
+    log::init(&config.log)?;
     let signals = Signals::new()?;
     let house = House::with(config).await?;
     let id = fresh_target();

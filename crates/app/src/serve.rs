@@ -4,13 +4,17 @@ use crate::cli::{Common, Serve};
 use crate::config::{self, Config, TlsMode};
 use crate::demo::Desktop;
 use crate::house::{House, fresh_target};
-use crate::ports::{StoredEndpoints, StoredJournal, TicketDoor};
-use crate::{address, descriptors, telemetry, ticket};
+use crate::ports::{NativeDoor, StoredEndpoints, StoredJournal};
+use crate::{address, descriptors, heads, log, secrets, ticket};
 use anyhow::{Context, Result};
 use api::Api;
+use api::Rules;
 use api::attachments::Attachments;
+use api::gate::Gate;
 use api::guard::{Guard, LocalBrake};
 use api::live::Hub;
+use auth::password::{Cost, Crowd, Hasher};
+use auth::rate::Rate;
 use auth::throttle::{Limits, Throttle};
 use chrono::Utc;
 use gateway::dial::DialContext;
@@ -28,7 +32,7 @@ use model::target::{Address, Security};
 use model::{BootId, Secret};
 use rfb::security::ra2::Ra2Key;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 use store::NewTarget;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +40,8 @@ use uuid::Uuid;
 
 /// Changed certificate files are noticed within this time; SIGHUP is quicker.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
+/// So often it is asked whether log-ins and grants behind running sessions still hold.
+const REVIEW: Duration = Duration::from_secs(5);
 /// Expired links and tickets are forgotten at this pace; links a day after they mean nothing.
 const PURGE: Duration = Duration::from_secs(3600);
 /// A taken ticket is what a lost viewer comes back with, and sessions may last for weeks.
@@ -46,7 +52,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     let mut config = config::load(common.config.as_deref(), common.data.as_deref())?.config;
     config.web.listen = wish.listen.unwrap_or(config.web.listen);
     config.native.listen = wish.native.unwrap_or(config.native.listen);
-    telemetry::init(&config.log)?;
+    log::init(&config.log)?;
     let signals = Signals::new()?;
     let house = House::with(config).await?;
     let _alone = house.serve_alone()?;
@@ -98,10 +104,11 @@ impl Open {
         let guard = Guard::new(Arc::new(LocalBrake::new(Throttle::new(Limits::TOKENS))));
         let hub = Arc::new(Hub::new(boot.0.simple().to_string()));
         let attachments = Arc::new(Attachments::default());
-        let door = Arc::new(TicketDoor {
+        let door = Arc::new(NativeDoor {
             store: house.store.clone(),
             sealer: Arc::clone(&house.sealer),
             guard: guard.clone(),
+            api: OnceLock::new(),
         });
         let journal = StoredJournal {
             store: house.store.clone(),
@@ -121,16 +128,14 @@ impl Open {
         };
         let native = listen_native(house, &trusted_proxies)?;
         let (local, native_local) = (web.local_addr(), native.as_ref().map(Listener::local_addr));
-        let dial = dial_context(&house.config, std::iter::once(local).chain(native_local).collect())?;
+        let listeners: Vec<SocketAddr> = std::iter::once(local).chain(native_local).collect();
+        let dial = dial_context(&house.config, listeners.clone())?;
         let compute = Arc::clone(&dial.compute);
         let gateway = Gateway::new(ports, limits(&house.config), dial);
         let stop = CancellationToken::new();
         let ra2_key = ra2_key(house)?;
         let ra2_identity = ra2_key.as_ref().map(|key| key.public().identity().display);
-        let ingress = Native::new(door, native_options(house, &certificates, ra2_key)?, compute);
-        if let Some(listener) = native {
-            serve_native(listener, ingress, Arc::clone(&gateway), &stop);
-        }
+        let ingress = Native::new(door.clone(), native_options(house, &certificates, ra2_key)?, compute);
         let api = Api {
             store: house.store.clone(),
             gateway: Arc::clone(&gateway),
@@ -143,7 +148,12 @@ impl Open {
             metrics: recorder()?,
             metrics_token: metrics_token(&house.config)?,
             vnc_auth: house.config.native.enabled && house.config.native.vnc_auth,
-            ticket_lifetime: Duration::from_secs(u64::from(house.config.sessions.expires_minutes) * 60),
+            native: native_local.map(|address| address::native(&house.config, address)),
+            gate: Arc::new(Gate::new(house.store.clone(), hasher(&house.config)?)),
+            access_tokens: secrets::access_tokens(&house.keys)?,
+            head_key: Arc::clone(&house.head_key),
+            limits: rates(&house.config),
+            rules: rules(&house.config),
             node: house.node,
             boot,
             started,
@@ -151,10 +161,19 @@ impl Open {
                 house.config.web.external_url.as_deref(),
                 &house.config.web.hosts,
                 &[local.port()],
-            )?,
+            )?
+            .allowing(&house.config.web.allowed_origins)?,
         };
-        serve_web(web, Arc::new(api), house.config.web_is_tls(), &stop);
+        let api = Arc::new(api);
+        // Set once, here; nobody comes in before.
+        let _ = door.api.set(Arc::downgrade(&api));
+        if let Some(listener) = native {
+            serve_native(listener, ingress, Arc::clone(&gateway), &stop);
+        }
+        review(&api, &stop);
+        serve_web(web, api, house.config.web_is_tls(), &stop);
         keep_house(house, Arc::clone(&certificates), &stop);
+        heads::keep(house, listeners, &stop)?;
         let web = match &house.config.web.external_url {
             Some(_) => address::external(&house.config),
             None => address::of_listener(local, house.config.web_is_tls()),
@@ -167,6 +186,51 @@ impl Open {
         tracing::info!("The gateway is stopping; viewers are told");
         self.gateway.drain(drain).await;
         self.stop.cancel();
+    }
+}
+
+/// Log-ins end and grants run out by themselves: so often it is asked who may go on.
+fn review(api: &Arc<Api>, stop: &CancellationToken) {
+    let (api, stop) = (Arc::clone(api), stop.clone());
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(REVIEW);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = tick.tick() => api.review().await,
+            }
+        }
+    });
+}
+
+/// Hashes passwords at the configured cost.
+pub(crate) fn hasher(config: &Config) -> Result<Hasher> {
+    let cost = Cost {
+        memory_kib: config.auth.password_memory,
+        passes: config.auth.password_passes,
+        ..Cost::default()
+    };
+    Hasher::new(cost, Crowd::default()).context("auth.password_memory and auth.password_passes")
+}
+
+fn rates(config: &Config) -> api::limits::Limits {
+    let limits = &config.limits;
+    let minute = |requests| Rate { requests, window: Duration::from_secs(60) };
+    let strangers = Rate { requests: limits.anonymous, ..Rate::STRANGERS };
+    api::limits::Limits::new(strangers, minute(limits.person), minute(limits.connection_tests))
+}
+
+fn rules(config: &Config) -> Rules {
+    let minutes = |minutes: u32| Duration::from_secs(u64::from(minutes) * 60);
+    Rules {
+        login: minutes(config.auth.login_hours.saturating_mul(60)),
+        idle: minutes(config.auth.idle_minutes),
+        access: minutes(config.auth.access_minutes),
+        session: minutes(config.sessions.expires_minutes),
+        session_longest: minutes(config.sessions.max_minutes),
+        outlive_login: config.sessions.outlive_login,
+        password_least: config.auth.password_length,
     }
 }
 
@@ -194,22 +258,12 @@ fn certificates(house: &House) -> Result<Arc<Certificates>> {
             Source::Files { certificate: certificate.clone(), key: key.clone() }
         }
         _ => {
-            let host = house.config.web.external_url.as_deref().and_then(host_of);
+            let host = house.config.web.external_url.as_deref().and_then(address::host_of);
             let names = house.config.web.hosts.iter().map(String::as_str).chain(host);
             Source::Own { directory: house.data.join("tls"), names: Names::new(names) }
         }
     };
     Ok(Certificates::open(source, SystemTime::now())?)
-}
-
-/// The host of a URL, without port.
-fn host_of(url: &str) -> Option<&str> {
-    let rest = url.split_once("://")?.1;
-    let authority = rest.split('/').next()?;
-    Some(match authority.rsplit_once(':') {
-        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
-        _ => authority,
-    })
 }
 
 fn listen_web(house: &House, certificates: &Arc<Certificates>, proxies: &TrustedProxies) -> Result<Listener> {
@@ -376,7 +430,9 @@ fn announce(house: &House, open: &Open, link: &str, demo: bool) {
     println!("  log in    {link}");
     println!("            (works once, within 30 minutes; `gatehouse admin link` makes another)");
     if let Some(native) = open.native {
-        println!("  native    {native}  for VNC viewers, with a ticket as password");
+        println!(
+            "  native    {native}  for VNC viewers: a ticket as password, or person:target and the person's own"
+        );
     }
     if let Some(fingerprint) = open.certificates.leaf_fingerprint() {
         println!("  identity  SHA-256 {fingerprint}");

@@ -1,10 +1,12 @@
 //! `gatehouse target`: registering VNC servers from the machine itself.
 
+use crate::admin::by_cli;
 use crate::cli::{Common, TargetAdd, TargetCommand};
 use crate::house::{House, fresh_target};
 use crate::password;
 use anyhow::{Context, Result, bail};
 use chrono::Utc;
+use model::audit::{Action, Object};
 use model::target::{Identity, Security, Strength};
 use store::NewTarget;
 
@@ -47,7 +49,8 @@ async fn add(house: &House, wish: TargetAdd) -> Result<()> {
         description: String::new(),
         thumbnails: false,
     };
-    let record = house.store.targets().add(new, Utc::now()).await?;
+    let entry = by_cli(Action::TargetAdded).on(Object::Target(id)).with("name", new.name.as_str());
+    let record = house.store.targets().audited(entry).add(new, Utc::now()).await?;
     println!("{}  {}  {}", record.number, record.name, record.address);
     Ok(())
 }
@@ -68,7 +71,9 @@ async fn list(house: &House) -> Result<()> {
 
 async fn remove(house: &House, name: &str) -> Result<()> {
     let target = house.target(name).await?;
-    house.store.targets().remove(target.id, Utc::now()).await?;
+    let entry =
+        by_cli(Action::TargetRemoved).on(Object::Target(target.id)).with("name", target.name.as_str());
+    house.store.targets().audited(entry).remove(target.id, Utc::now()).await?;
     println!("Removed {name}. Sessions that run on it go on until they end.");
     Ok(())
 }

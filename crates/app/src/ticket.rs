@@ -1,11 +1,13 @@
 //! `gatehouse ticket` and `gatehouse admin link`: rights handed out from the machine itself.
 
 use crate::address;
+use crate::admin::by_cli;
 use crate::cli::{Common, Ticket};
 use crate::house::House;
 use anyhow::{Context, Result};
 use auth::token::Token;
 use chrono::{TimeDelta, Utc};
+use model::audit::{Action, Object};
 use model::{Policy, Secret, TicketId};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -70,7 +72,8 @@ pub(crate) async fn issue(
         expires_at: now + life,
         sealed_vnc_password: vnc_password.as_ref().map(seal),
     };
-    house.store.tickets().issue(ticket).await?;
+    let entry = by_cli(Action::ConsoleGranted).on(Object::Target(target)).with("ticket", id.to_string());
+    house.store.tickets().audited(entry).issue(ticket).await?;
     Ok(Issued { token, vnc_password })
 }
 

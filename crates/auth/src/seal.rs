@@ -4,12 +4,14 @@
 //! column are authenticated with it, so that a value copied to another row does not open there. The key id tells a
 //! lost key from an altered value, and says which of several keys opens it while the key is being changed.
 
-use crate::key::{Given, ID_LEN, Key, KeyError, Keyring};
+use crate::key::{self, Given, ID_LEN, Key, Keyring};
 use crate::random;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use model::{Coded, Secret};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use zeroize::Zeroize;
 
 const VERSION: u8 = 1;
@@ -54,8 +56,27 @@ impl Coded for OpenError {
 
 /// Seals with the current key and opens with every key of a ring. `Debug` shows nothing of them.
 pub struct Sealer {
+    locks: RwLock<Arc<Locks>>,
+    source: Option<Source>,
+}
+
+struct Locks {
     current: Lock,
     older: Vec<Lock>,
+}
+
+/// Where keys are read again from when they change under a running program.
+struct Source {
+    given: Given,
+    directory: PathBuf,
+    seen: Mutex<Option<Stamp>>,
+}
+
+/// What tells that a file was replaced. A change renames a new file into place, so the number of it alone would do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    changed: (i64, i64),
 }
 
 struct Lock {
@@ -72,22 +93,19 @@ impl std::fmt::Debug for Sealer {
 impl Sealer {
     /// A sealer of these keys.
     pub fn new(keys: &Keyring) -> Sealer {
-        let older = keys.all().skip(1).map(Lock::new).collect();
-        Sealer { current: Lock::new(keys.current()), older }
+        Sealer { locks: RwLock::new(Arc::new(Locks::new(keys))), source: None }
     }
 
-    /// A sealer of the keys that this process was given, else of those in the data directory.
-    ///
-    /// # Errors
-    /// [`KeyError`].
-    pub fn in_directory(directory: &Path) -> Result<Sealer, KeyError> {
-        let given = Given::read(|name| std::env::var_os(name))?;
-        Ok(Sealer::new(&Keyring::open(&given, directory)?))
+    /// A sealer of these keys, which were found with `given` in `directory`. When the key's file there is changed
+    /// it takes the new ones, so that a key can be changed while others use it.
+    pub fn following(given: Given, directory: &Path, keys: &Keyring) -> Sealer {
+        let source = Source { given, directory: directory.to_owned(), seen: Mutex::new(None) };
+        Sealer { source: Some(source), ..Sealer::new(keys) }
     }
 
     /// Seals a secret for one place, with a random nonce.
     pub fn seal(&self, place: &Place<'_>, secret: &Secret) -> Vec<u8> {
-        self.current.seal(place, secret, random::bytes())
+        self.locks().current.seal(place, secret, random::bytes())
     }
 
     /// Opens what was sealed for this place.
@@ -95,9 +113,7 @@ impl Sealer {
     /// # Errors
     /// [`OpenError`].
     pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, OpenError> {
-        let sealed = Sealed::read(sealed)?;
-        let mut locks = std::iter::once(&self.current).chain(&self.older);
-        locks.find(|lock| lock.key_id == sealed.key_id).ok_or(OpenError::OtherKey)?.open(place, &sealed)
+        self.locks().open(place, sealed)
     }
 
     /// What this value becomes under the current key; `None` if it is under it already.
@@ -105,9 +121,47 @@ impl Sealer {
     /// # Errors
     /// [`OpenError`]: leave such a value as it is and tell somebody.
     pub fn reseal(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Option<Vec<u8>>, OpenError> {
-        let secret = self.open(place, sealed)?;
-        let is_current = Sealed::read(sealed)?.key_id == self.current.key_id;
-        Ok((!is_current).then(|| self.seal(place, &secret)))
+        let locks = self.locks();
+        let secret = locks.open(place, sealed)?;
+        let is_current = Sealed::read(sealed)?.key_id == locks.current.key_id;
+        Ok((!is_current).then(|| locks.current.seal(place, &secret, random::bytes())))
+    }
+
+    /// The keys in force. Asking the file system costs a microsecond, and secrets are opened once a session.
+    fn locks(&self) -> Arc<Locks> {
+        if let Some(fresh) = self.source.as_ref().and_then(Source::reread) {
+            *self.locks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        }
+        Arc::clone(&self.locks.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Source {
+    /// The keys of a file that is another one than the last time; `None` where it is the same, or cannot be read:
+    /// then what was read before stays.
+    fn reread(&self) -> Option<Locks> {
+        let file = std::fs::metadata(self.directory.join(key::FILE)).ok()?;
+        let stamp = Stamp { inode: file.ino(), changed: (file.ctime(), file.ctime_nsec()) };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == Some(stamp) {
+            return None;
+        }
+        let keys = Keyring::open(&self.given, &self.directory).ok()?;
+        *seen = Some(stamp);
+        Some(Locks::new(&keys))
+    }
+}
+
+impl Locks {
+    fn new(keys: &Keyring) -> Locks {
+        let older = keys.all().skip(1).map(Lock::new).collect();
+        Locks { current: Lock::new(keys.current()), older }
+    }
+
+    fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, OpenError> {
+        let sealed = Sealed::read(sealed)?;
+        let mut locks = std::iter::once(&self.current).chain(&self.older);
+        locks.find(|lock| lock.key_id == sealed.key_id).ok_or(OpenError::OtherKey)?.open(place, &sealed)
     }
 }
 
@@ -180,7 +234,7 @@ mod tests {
     #[test]
     fn golden() {
         // Made by an implementation of its own: HChaCha20, ChaCha20 and Poly1305 in 60 lines of Python.
-        let sealed = sealer(1).current.seal(&PLACE, &Secret::new("hunter2"), [9; 24]);
+        let sealed = sealer(1).locks().current.seal(&PLACE, &Secret::new("hunter2"), [9; 24]);
         assert_eq!(HEXLOWER.encode(&sealed), GOLDEN);
     }
     const GOLDEN: &str = "017954898255c380090909090909090909090909090909090909090909090909099b98d1e23bb40abb4bbe27375ca9af64847d1c48872563";
@@ -247,6 +301,23 @@ mod tests {
         Keyring::retire_file(directory.path()).unwrap();
         assert_eq!(open().open(&PLACE, &anew).unwrap().expose(), "hunter2");
         assert_eq!(open().open(&PLACE, &sealed).unwrap_err(), OpenError::OtherKey);
+    }
+
+    #[test]
+    fn a_running_sealer_follows_a_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = Keyring::from_file(directory.path()).unwrap();
+        let running = Sealer::following(Given::default(), directory.path(), &keys);
+        let secret = Secret::new("hunter2");
+        let sealed = running.seal(&PLACE, &secret);
+        Keyring::rotate_file(&Given::default(), directory.path()).unwrap();
+        let anew = running.reseal(&PLACE, &sealed).unwrap().unwrap();
+        Keyring::retire_file(directory.path()).unwrap();
+        assert_eq!(running.open(&PLACE, &anew).unwrap().expose(), "hunter2");
+        assert_eq!(running.open(&PLACE, &sealed).unwrap_err(), OpenError::OtherKey);
+        // A file that cannot be used changes nothing.
+        std::fs::write(directory.path().join(key::FILE), "no key").unwrap();
+        assert_eq!(running.open(&PLACE, &anew).unwrap().expose(), "hunter2");
     }
 
     proptest! {

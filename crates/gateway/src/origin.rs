@@ -79,6 +79,8 @@ impl Coded for OriginError {
 pub enum Sender {
     /// A page of ours.
     OwnPage,
+    /// A page of another site that the configuration allows: it shows what it was given, never a cookie.
+    AllowedPage,
     /// No page: a program. Nothing that a browser attaches by itself may count.
     Program,
 }
@@ -99,7 +101,7 @@ impl Sender {
     pub fn may_use(self, proof: Proof) -> bool {
         match self {
             Sender::OwnPage => true,
-            Sender::Program => matches!(proof, Proof::Bearer | Proof::ConsoleToken),
+            Sender::AllowedPage | Sender::Program => matches!(proof, Proof::Bearer | Proof::ConsoleToken),
         }
     }
 }
@@ -109,6 +111,7 @@ impl Sender {
 pub struct Places {
     configured: Vec<Place>,
     listening: Vec<u16>,
+    allowed: Vec<(Scheme, Authority)>,
 }
 
 impl Places {
@@ -123,7 +126,20 @@ impl Places {
         let configured = entries
             .map(|entry| parse_place(entry.trim()).ok_or_else(|| PlaceError { entry: entry.to_owned() }))
             .collect::<Result<_, _>>()?;
-        Ok(Places { configured, listening: listening.to_vec() })
+        Ok(Places { configured, listening: listening.to_vec(), allowed: Vec::new() })
+    }
+
+    /// Lets pages of these origins in as well, by tokens that they show and never by a cookie.
+    ///
+    /// # Errors
+    /// The first entry that is no origin (`https://portal.example.org`).
+    pub fn allowing(mut self, origins: &[String]) -> Result<Self, PlaceError> {
+        let parse = |entry: &String| parse_origin(entry.trim().trim_end_matches('/'));
+        self.allowed = origins
+            .iter()
+            .map(|entry| parse(entry).ok_or_else(|| PlaceError { entry: entry.clone() }))
+            .collect::<Result<_, _>>()?;
+        Ok(self)
     }
 
     /// Judges the `Host` header (or `X-Forwarded-Host` of a trusted proxy): loopback on any port, so
@@ -147,7 +163,20 @@ impl Places {
                 && place.scheme.map_or(same_scheme, |wanted| wanted == scheme)
                 && self.port_matches(place, scheme, port)
         });
-        if own_loopback || configured { Ok(Sender::OwnPage) } else { Err(OriginError::Origin) }
+        let is_allowed = || {
+            self.allowed.iter().any(|(wanted, place)| {
+                *wanted == scheme
+                    && place.name == authority.name
+                    && place.port.unwrap_or(wanted.default_port()) == port
+            })
+        };
+        if own_loopback || configured {
+            Ok(Sender::OwnPage)
+        } else if is_allowed() {
+            Ok(Sender::AllowedPage)
+        } else {
+            Err(OriginError::Origin)
+        }
     }
 
     fn port_matches(&self, place: &Place, scheme: Scheme, port: u16) -> bool {
@@ -358,6 +387,29 @@ mod tests {
         let allowed = [Proof::Cookie, Proof::Bearer, Proof::ConsoleToken].map(|proof| sender.may_use(proof));
         assert_eq!(allowed, [false, true, true]);
         assert!(Sender::OwnPage.may_use(Proof::Cookie));
+    }
+
+    #[test]
+    fn an_allowed_page_shows_tokens_and_never_a_cookie() {
+        let allowed = ["https://portal.example.com/".to_owned(), "http://10.0.0.9:3000".to_owned()];
+        let places = places().allowing(&allowed).unwrap();
+        for (origin, is_allowed) in [
+            ("https://portal.example.com", true),
+            ("https://portal.example.com:443", true),
+            ("HTTPS://Portal.Example.com", true),
+            ("http://portal.example.com", false),
+            ("https://portal.example.com:8443", false),
+            ("https://x.portal.example.com", false),
+            ("http://10.0.0.9:3000", true),
+            ("http://10.0.0.9", false),
+        ] {
+            let sender = places.check_origin(Some(origin), true);
+            assert_eq!(sender == Ok(Sender::AllowedPage), is_allowed, "{origin}");
+        }
+        let proofs = [Proof::Cookie, Proof::Bearer, Proof::ConsoleToken];
+        assert_eq!(proofs.map(|proof| Sender::AllowedPage.may_use(proof)), [false, true, true]);
+        assert_eq!(places.check_origin(Some("https://console.example.org"), true), Ok(Sender::OwnPage));
+        assert!(Places::default().allowing(&["portal.example.com".to_owned()]).is_err());
     }
 
     #[test]

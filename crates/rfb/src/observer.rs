@@ -222,7 +222,15 @@ impl Observer {
     pub(crate) fn end_skeleton(&mut self) -> String {
         let [viewer, target] = [Origin::Viewer, Origin::Target]
             .map(|from| self.draft(from).map_or_else(String::new, Draft::finish));
-        viewer + &target
+        // The session ends there, whatever the other side is in the middle of.
+        let fault = self.skeleton.as_deref_mut().and_then(|skeleton| skeleton.fault.take());
+        let fault = fault.map_or_else(String::new, |(from, bytes)| {
+            let mut draft = Draft::new(from);
+            draft.line(format_args!("Fault"));
+            draft.keep(&bytes);
+            draft.take()
+        });
+        viewer + &target + &fault
     }
 
     fn draft(&mut self, from: Origin) -> Option<&mut Draft> {
@@ -239,6 +247,7 @@ impl Observer {
     }
 
     /// A message begins: its shown part goes into the skeleton without what it says.
+    #[cold]
     fn trace_message(&mut self, from: Origin, shown: &[u8], extent: Extent) {
         let Some(names) = self.skeleton.as_deref_mut() else { return };
         let bytes = blank::message(from, shown, Some(extent), names);
@@ -258,9 +267,8 @@ impl Observer {
             Origin::Target if self.updates.is_open() => self.updates.head_of_fault(rest),
             _ => blank::message(from, rest, None, names),
         };
-        if let Some(draft) = self.draft(from).filter(|_| !bytes.is_empty()) {
-            draft.line(format_args!("Fault"));
-            draft.keep(&bytes);
+        if let Some(skeleton) = self.skeleton.as_deref_mut().filter(|_| !bytes.is_empty()) {
+            skeleton.fault = Some((from, bytes));
         }
     }
 

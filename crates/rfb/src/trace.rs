@@ -212,12 +212,14 @@ impl Draft {
 #[derive(Debug)]
 pub(crate) struct Skeleton {
     pub(crate) viewer: Draft,
+    /// What broke the rules, as far as it is kept.
+    pub(crate) fault: Option<(Origin, Vec<u8>)>,
     fences: Vec<Vec<u8>>,
 }
 
 impl Skeleton {
     pub(crate) fn new() -> Skeleton {
-        Skeleton { viewer: Draft::new(Origin::Viewer), fences: Vec::new() }
+        Skeleton { viewer: Draft::new(Origin::Viewer), fault: None, fences: Vec::new() }
     }
 
     /// A number in place of a fence's payload: the same for the same payload, so that answers still belong

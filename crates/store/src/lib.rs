@@ -42,6 +42,7 @@ pub use repo::login::{FreshAdmin, LinkError, LoginError, LoginRecord, Logins, Ne
 pub use repo::node::{Node, NodeError, Settings, node_id_in};
 pub use repo::person::{NewUser, Owner, People, PeopleError, UserChange, UserFilter, UserRecord, fold_name};
 pub use repo::refresh::{NewFamily, Refresh, RefreshError, Refreshed};
+pub use repo::sealed::{Resealed, SealedAt, SealedValues};
 pub use repo::session::{
     NewSession, SessionChange, SessionEnd, SessionFilter, SessionRecord, SessionSort, SessionStatus, Sessions,
 };
@@ -141,6 +142,11 @@ impl Store {
     /// The audit log.
     pub fn audit(&self) -> Audit {
         Audit::new(self.clone())
+    }
+
+    /// Everything that is sealed, for when the key is changed.
+    pub fn sealed_values(&self) -> SealedValues {
+        SealedValues::new(self.clone())
     }
 
     /// This installation and its boots.

@@ -64,8 +64,9 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
     text.get(..end).unwrap_or_default().replace('\0', " ")
 }
 
-/// A pattern for LIKE that finds this text anywhere, whatever characters it has.
+/// A pattern for LIKE that finds this text anywhere, whatever characters it has. Nothing that is stored has a NUL, and
+/// PostgreSQL refuses to be asked for one.
 pub(crate) fn containing(text: &str) -> LikeExpr {
-    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let escaped = text.replace('\0', " ").replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     LikeExpr::new(format!("%{escaped}%")).escape('\\')
 }

@@ -64,7 +64,7 @@ fn extension(name: &str) -> &str {
 }
 
 fn is_compressible(name: &str) -> bool {
-    matches!(extension(name), "js" | "css" | "html" | "svg" | "txt" | "json")
+    matches!(extension(name), "js" | "css" | "html" | "svg" | "txt" | "json" | "webmanifest")
 }
 
 /// The types of what a build of the interface holds; with `nosniff` an unknown one is not shown, only saved.
@@ -75,6 +75,7 @@ fn mime(name: &str) -> &'static str {
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
         "json" => "application/json",
+        "webmanifest" => "application/manifest+json",
         "txt" => "text/plain; charset=utf-8",
         "woff2" => "font/woff2",
         "png" => "image/png",

@@ -17,6 +17,8 @@ export default defineConfig({
   reporter: [['list']],
   use: {
     trace: 'off',
+    // Scripted answers would not reach a page whose files come from a worker; the tests of installing allow it.
+    serviceWorkers: 'block',
     launchOptions: {
       executablePath: process.env.GATEHOUSE_E2E_CHROMIUM ?? '/usr/bin/chromium',
       args: [
@@ -32,7 +34,9 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: 'states', testMatch: 'states.spec.ts' },
+    { name: 'states', testMatch: ['states.spec.ts', 'portal-states.spec.ts'] },
+    { name: 'portal', testMatch: 'portal.spec.ts', workers: 1 },
+    { name: 'smoke', testMatch: 'smoke.spec.ts', workers: 1 },
     { name: 'console', testMatch: ['console.spec.ts', 'behavior.spec.ts'], workers: 1 },
   ],
   ...(served

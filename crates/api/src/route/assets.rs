@@ -25,6 +25,12 @@ pub(crate) async fn serve(request: Request) -> Response {
     }
 }
 
+/// The page that draws all pages, for addresses that other products had. Asking for it changes nothing.
+pub(crate) async fn page(headers: HeaderMap) -> Response {
+    let accepted = text(&headers, header::ACCEPT_ENCODING).map_or(Accepted::NOTHING, Accepted::from_header);
+    answer(web::index(accepted), &headers)
+}
+
 fn answer(file: File, asked: &HeaderMap) -> Response {
     let known = text(asked, header::IF_NONE_MATCH).is_some_and(|tag| file.is_known_to(tag));
     let mut response = if known {

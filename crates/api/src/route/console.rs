@@ -1,4 +1,4 @@
-//! Consoles: a ticket is asked for, looked at, and taken by the WebSocket that opens it.
+//! Consoles as a person asks for them: the ticket, its state, more time, the end.
 //!
 //! INVARIANT: a token is never logged. Whoever logs a request's address logs its route's pattern.
 
@@ -7,41 +7,24 @@ use crate::error::{Problem, ProblemBody};
 use crate::route::targets;
 use crate::schema;
 use crate::state::Api;
-use crate::who::Admin;
+use crate::who::Person;
 use crate::{hash, unavailable};
 use auth::seal::{Place, Sealer};
 use auth::token::Token;
-use axum::body::Body;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{DateTime, TimeDelta, Utc};
-use gateway::listener::Slot;
 use gateway::registry::Stage;
-use gateway::transport::Transport;
-use gateway::ws::codec::put_close;
-use gateway::ws::{Upgrade, UpgradeError};
-use gateway::{ResumeKeyHash, SessionSpec};
-use hyper_util::rt::TokioIo;
-use model::session::Ingress;
-use model::{Coded, Policy, Secret, SessionId, TicketId};
+use model::audit::{Action, Object};
+use model::session::EndReason;
+use model::{Policy, Reach, Right, Secret, SessionId, TicketId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{NewTicket, ResumeError, ResumeTicket, Sealed, TakeError, TakeTicket, TicketState, TokenHash};
-use tokio::io::AsyncWriteExt;
+use store::{Grant, NewTicket, Sealed, SessionRecord, TargetRecord, TicketState};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// Longest life of a ticket.
-const LONGEST: u32 = 24 * 60;
-/// [RFC 6455, 7.4.2] Private close code: the token or the house refused, the reason says which.
-const REFUSED: u16 = 4100;
-/// How a page offers its resume key among the subprotocols.
-const RESUME_PREFIX: &str = "resume.";
-/// A refused viewer gets so long to take its close frame.
-const GOODBYE: Duration = Duration::from_secs(2);
 
 /// The page that opens a ticket's console.
 pub fn console_path(token: &Token) -> String {
@@ -60,7 +43,8 @@ pub(crate) struct ConsoleWish {
     /// `vnc` or `auto`.
     #[schema(example = "vnc")]
     protocol: Option<String>,
-    /// Minutes until the ticket must have been used; 15 by default, 1,440 at most.
+    /// Minutes that the session may last; `sessions.expires_minutes` of the configuration where it is left out.
+    #[schema(example = 15)]
     expires_minutes: Option<u32>,
     /// Only look.
     view_only: bool,
@@ -74,59 +58,341 @@ pub(crate) struct ConsoleTicket {
     protocol: &'static str,
     websocket_path: String,
     console_path: String,
+    /// From then on the ticket is worth nothing, and its session is over.
     expires_at: DateTime<Utc>,
+    /// Only looks, by the wish or by the grant.
+    view_only: bool,
+    /// Where native viewers connect; none where that door is closed.
+    native: Option<NativeLink>,
     /// One-time password for viewers that know only VncAuth, where that is switched on.
     vnc_password: Option<String>,
 }
 
-/// Makes a ticket for a target.
+/// How a native viewer gets in.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NativeLink {
+    #[schema(example = "gate.example.org:5900")]
+    address: String,
+    /// The same for viewers that open links; the ticket's token is the password.
+    #[schema(example = "vnc://gate.example.org:5900")]
+    url: String,
+    /// The name to give with one's own password, instead of a ticket.
+    #[schema(example = "ada:1")]
+    username: String,
+}
+
+/// Makes a ticket for a target. An earlier session of the same person to the same target ends.
 #[utoipa::path(post, path = "/api/vm/{id}/console/request", tag = "console", params(("id" = String, Path, description = "id or number of the target")),
-    request_body = ConsoleWish,
+    request_body = Option<ConsoleWish>,
     responses((status = 200, body = ConsoleTicket), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub(crate) async fn request(
     State(api): State<Arc<Api>>,
-    admin: Admin,
+    person: Person,
     Path(id): Path<String>,
-    Json(wish): Json<ConsoleWish>,
+    wish: Option<Json<ConsoleWish>>,
 ) -> Result<Json<ConsoleTicket>, Problem> {
+    let Json(wish) = wish.unwrap_or_default();
+    match granted(&api, &person, &id, &wish).await {
+        Ok(granted) => issue(&api, &person, granted).await.map(Json),
+        Err(problem) => Err(refused(&api, &person, &id, problem).await),
+    }
+}
+
+/// Writes a refused attempt down, before the refusal is told.
+pub(crate) async fn refused(api: &Api, person: &Person, id: &str, problem: Problem) -> Problem {
+    let entry = person.entry(Action::ConsoleRefused).code(problem.code());
+    let entry = match targets::find(api, id).await {
+        Ok(target) => entry.on(Object::Target(target.id)),
+        Err(_) => entry,
+    };
+    match api.store.audit().append(vec![entry], Utc::now()).await {
+        Ok(()) => problem,
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// What a person may have.
+pub(crate) struct Granted {
+    pub(crate) target: TargetRecord,
+    pub(crate) policy: Policy,
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+/// What a person may have of what they wish: never longer than grant and log-in last, never more than the grant lets.
+pub(crate) async fn granted(
+    api: &Api,
+    person: &Person,
+    id: &str,
+    wish: &ConsoleWish,
+) -> Result<Granted, Problem> {
     if !matches!(wish.protocol.as_deref(), None | Some("vnc" | "auto")) {
         return Err(unprocessable("console.protocol", "this target speaks vnc; ask for \"vnc\" or \"auto\""));
     }
-    let life = match wish.expires_minutes {
-        None => api.ticket_lifetime,
-        Some(minutes @ 1..=LONGEST) => Duration::from_secs(u64::from(minutes) * 60),
-        Some(_) => return Err(unprocessable("console.expires_minutes", "expires_minutes is from 1 to 1440")),
-    };
+    let life = lifetime(api, wish.expires_minutes)?;
     if api.gateway.is_draining() {
-        return Err(draining());
+        return Err(super::door::draining());
     }
-    let target = targets::find(&api, &id).await?;
+    let target = targets::find_for(api, person, Right::OpenConsole, id).await?;
+    let grant = grant(api, person, &target).await?;
+    let now = Utc::now();
+    let expires_at = ends(api, person, grant.as_ref(), now + delta(life));
+    let mut policy = grant.as_ref().and_then(|grant| grant.policy.clone()).unwrap_or_default();
+    policy.view_only |= wish.view_only || grant.is_some_and(|grant| grant.view_only);
+    Ok(Granted { target, policy, expires_at })
+}
+
+/// The grant that a console hangs on; none for those who reach everything.
+async fn grant(api: &Api, person: &Person, target: &TargetRecord) -> Result<Option<Grant>, Problem> {
+    if person.reach(Right::OpenConsole)? == Reach::All {
+        return Ok(None);
+    }
+    let grant = targets::grant_of(api, person, target.id).await?;
+    // Withdrawn since it was looked at.
+    grant.map(Some).ok_or_else(|| Problem::not_found("target"))
+}
+
+fn lifetime(api: &Api, minutes: Option<u32>) -> Result<Duration, Problem> {
+    let Some(minutes) = minutes else { return Ok(api.rules.session) };
+    let life = Duration::from_secs(u64::from(minutes) * 60);
+    if minutes > 0 && life <= api.rules.session_longest {
+        return Ok(life);
+    }
+    let most = api.rules.session_longest.as_secs() / 60;
+    Err(unprocessable("console.expires_minutes", &format!("expires_minutes is from 1 to {most}")))
+}
+
+/// No session outlives its grant, nor the log-in that opened it.
+fn ends(api: &Api, person: &Person, grant: Option<&Grant>, wanted: DateTime<Utc>) -> DateTime<Utc> {
+    let login = person.login_ends().filter(|_| !api.rules.outlive_login);
+    let limits = [login, grant.and_then(|grant| grant.expires_at)];
+    limits.into_iter().flatten().fold(wanted, DateTime::min)
+}
+
+/// Writes the ticket and its entry in the audit log down, then ends what it takes the place of.
+async fn issue(api: &Api, person: &Person, granted: Granted) -> Result<ConsoleTicket, Problem> {
+    let Granted { target, policy, expires_at } = granted;
     let (id, token) = (TicketId(Uuid::now_v7()), Token::fresh());
     let vnc_password = api.vnc_auth.then(auth::vnc_password::fresh);
     let now = Utc::now();
-    let expires_at = now + TimeDelta::from_std(life).unwrap_or(TimeDelta::minutes(15));
+    let view_only = policy.view_only;
     let ticket = NewTicket {
         id,
         token_hash: hash(&token),
         target: target.id,
-        policy: Policy { view_only: wish.view_only, ..Policy::default() },
-        subject: admin.subject,
-        owner: None,
+        policy,
+        subject: person.subject(),
+        owner: Some(person.owner()),
         created_at: now,
         expires_at,
         sealed_vnc_password: vnc_password
             .as_ref()
             .map(|password| seal_vnc_password(&api.sealer, id, password)),
     };
-    api.store.tickets().issue(ticket).await.map_err(|e| unavailable(&e))?;
-    Ok(Json(ConsoleTicket {
+    let entry =
+        person.entry(Action::ConsoleGranted).on(Object::Target(target.id)).with("ticket", id.to_string());
+    api.store.tickets().audited(entry).issue(ticket).await.map_err(|e| unavailable(&e))?;
+    api.attachments.issued(id, person.login, expires_at, now);
+    end_live(api, person, &target, EndReason::Replaced).await?;
+    let native = api.native.as_ref().map(|address| NativeLink {
+        address: address.clone(),
+        url: format!("vnc://{address}"),
+        username: format!("{}:{}", person.user.name, target.number),
+    });
+    Ok(ConsoleTicket {
         websocket_path: websocket_path(&token),
         console_path: console_path(&token),
         token: token.expose().to_owned(),
         protocol: "vnc",
         expires_at,
+        view_only,
+        native,
         vnc_password: vnc_password.map(|password| password.expose().to_owned()),
+    })
+}
+
+/// Ends the sessions of a person to a target; whether there were any.
+pub(crate) async fn end_live(
+    api: &Api,
+    person: &Person,
+    target: &TargetRecord,
+    reason: EndReason,
+) -> Result<bool, Problem> {
+    let live = live(api, person, target).await?;
+    for session in &live {
+        api.attachments.ending(session.id, person.user.subject);
+        api.sessions.kill(session.id, reason).await?;
+    }
+    Ok(!live.is_empty())
+}
+
+/// The running sessions of a person to a target.
+pub(crate) async fn live(
+    api: &Api,
+    person: &Person,
+    target: &TargetRecord,
+) -> Result<Vec<SessionRecord>, Problem> {
+    api.store.sessions().live_of(person.user.id, target.id).await.map_err(|e| unavailable(&e))
+}
+
+/// Whether a console can be had, and what there is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ConsoleStatus {
+    /// Whether a request would be granted now.
+    available: bool,
+    /// The code of why not.
+    #[schema(example = "right.role")]
+    reason: Option<&'static str>,
+    #[schema(example = json!(["vnc"]))]
+    protocols: Vec<&'static str>,
+    /// Whether the machine is on; `unknown` where no hypervisor tells.
+    #[schema(example = "unknown")]
+    power: &'static str,
+    /// One's own session to this target.
+    active_session: Option<ActiveSession>,
+}
+
+/// One's own session to a target.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ActiveSession {
+    id: Uuid,
+    start_time: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
+    /// How often it was extended.
+    extensions: u64,
+    client_ip: String,
+    frozen: bool,
+    view_only: bool,
+}
+
+/// Whether a console of a target can be had.
+#[utoipa::path(get, path = "/api/vm/{id}/console/status", tag = "console", params(("id" = String, Path, description = "id or number of the target")),
+    responses((status = 200, body = ConsoleStatus), (status = 404, body = ProblemBody)))]
+pub(crate) async fn status(
+    State(api): State<Arc<Api>>,
+    person: Person,
+    Path(id): Path<String>,
+) -> Result<Json<ConsoleStatus>, Problem> {
+    let target = targets::find_for(&api, &person, Right::SeeTargets, &id).await?;
+    let refusal = granted(&api, &person, &id, &ConsoleWish::default()).await.err();
+    let session = live(&api, &person, &target).await?.into_iter().next();
+    Ok(Json(ConsoleStatus {
+        available: refusal.is_none(),
+        reason: refusal.map(|problem| problem.code()),
+        protocols: vec!["vnc"],
+        power: "unknown",
+        active_session: session.map(|session| ActiveSession {
+            id: session.id.0,
+            start_time: session.start_time,
+            expires_at: session.expires_at,
+            extensions: session.extensions,
+            client_ip: session.client_ip.to_string(),
+            frozen: session.frozen,
+            view_only: session.policy.view_only,
+        }),
     }))
+}
+
+/// How much longer.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ExtendWish {
+    /// Minutes from now on; `sessions.expires_minutes` of the configuration where it is left out.
+    #[schema(example = 15)]
+    expires_minutes: Option<u32>,
+}
+
+/// A session that may last longer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Extended {
+    session_id: Uuid,
+    expires_at: DateTime<Utc>,
+    /// How often it was extended.
+    extensions: u64,
+    /// Seconds until then.
+    time_left_s: u64,
+}
+
+/// Lets one's own session to a target last longer: at most `sessions.max_minutes` from its start, never longer than
+/// grant and log-in.
+#[utoipa::path(post, path = "/api/vm/{id}/console/extend", tag = "console", params(("id" = String, Path, description = "id or number of the target")),
+    request_body = Option<ExtendWish>,
+    responses((status = 200, body = Extended), (status = 404, body = ProblemBody, description = "no session runs"), (status = 422, body = ProblemBody)))]
+pub(crate) async fn extend(
+    State(api): State<Arc<Api>>,
+    person: Person,
+    Path(id): Path<String>,
+    wish: Option<Json<ExtendWish>>,
+) -> Result<Json<Extended>, Problem> {
+    let Json(wish) = wish.unwrap_or_default();
+    let life = lifetime(&api, wish.expires_minutes)?;
+    let target = targets::find_for(&api, &person, Right::OpenConsole, &id).await?;
+    let grant = grant(&api, &person, &target).await?;
+    let session = live(&api, &person, &target).await?.into_iter().next().ok_or_else(no_session)?;
+    let now = Utc::now();
+    let longest = session.start_time + delta(api.rules.session_longest);
+    let wanted = session.expires_at.unwrap_or(now).max(now + delta(life)).min(longest);
+    let expires_at = ends(&api, &person, grant.as_ref(), wanted);
+    let entry = person
+        .entry(Action::SessionExtended)
+        .on(Object::Session(session.id))
+        .with("expires_at", expires_at.to_rfc3339());
+    let sessions = api.store.sessions().audited(entry);
+    if !sessions.extend(session.id, expires_at, now).await.map_err(|e| unavailable(&e))? {
+        return Err(no_session());
+    }
+    hold_to(&api, session.id, session.start_time, expires_at).await?;
+    Ok(Json(Extended {
+        session_id: session.id.0,
+        expires_at,
+        extensions: session.extensions.saturating_add(1),
+        time_left_s: u64::try_from((expires_at - now).num_seconds()).unwrap_or(0),
+    }))
+}
+
+/// Tells the gateway when a session must be over.
+async fn hold_to(
+    api: &Api,
+    id: SessionId,
+    started: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<(), Problem> {
+    let Some(running) = api.sessions.snapshot(id).await? else { return Ok(()) };
+    // The gateway counts from when it opened the session, a moment before the row was written.
+    let from = DateTime::<Utc>::from(running.started).min(started);
+    let longest = (expires_at - from).to_std().unwrap_or_default();
+    api.sessions.set_policy(id, Policy { max_duration: Some(longest), ..running.policy }).await?;
+    Ok(())
+}
+
+/// Ends one's own session to a target, and withdraws a ticket that was not used.
+#[utoipa::path(delete, path = "/api/vm/{id}/console/session", tag = "console", params(("id" = String, Path, description = "id or number of the target")),
+    responses((status = 204), (status = 404, body = ProblemBody, description = "no session runs")))]
+pub(crate) async fn end(
+    State(api): State<Arc<Api>>,
+    person: Person,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let target = targets::find_for(&api, &person, Right::OpenConsole, &id).await?;
+    let withdrawn = api.store.tickets().revoke_of(person.user.id, Some(target.id)).await;
+    let withdrawn = withdrawn.map_err(|e| unavailable(&e))? > 0;
+    let ended = end_live(&api, &person, &target, EndReason::Killed).await?;
+    if withdrawn || ended { Ok(StatusCode::NO_CONTENT) } else { Err(no_session()) }
+}
+
+fn no_session() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "console.no_session",
+        "you have no session to this target; ask for a console first",
+    )
+}
+
+pub(crate) fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+fn unprocessable(code: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
 }
 
 /// Seals a ticket's one-time password for VncAuth; bound to its row.
@@ -139,7 +405,8 @@ pub fn open_vnc_password(sealer: &Sealer, ticket: TicketId, sealed: &Sealed) -> 
     sealer.open(&vnc_password_place(ticket), &sealed.0).ok()
 }
 
-fn vnc_password_place(ticket: TicketId) -> Place<'static> {
+/// Where a ticket's one-time password is sealed for.
+pub fn vnc_password_place(ticket: TicketId) -> Place<'static> {
     Place { table: "tickets", row: ticket.0.into_bytes(), column: "sealed_vnc_password" }
 }
 
@@ -166,13 +433,13 @@ pub(crate) struct ConsoleInfo {
 pub(crate) async fn info(
     State(api): State<Arc<Api>>,
     Extension(arrival): Extension<Arrival>,
-    listener: Result<Admin, Problem>,
+    listener: Option<Extension<Person>>,
     Path(token): Path<String>,
 ) -> Result<Json<ConsoleInfo>, Problem> {
     let attempt = api.throttle.attempt(arrival.client.ip()).await?;
     let Ok(token) = Token::parse(&token) else {
         attempt.failed();
-        return Err(unknown_ticket());
+        return Err(super::door::unknown_ticket());
     };
     let state = api.store.tickets().look(hash(&token), Utc::now()).await.map_err(|e| unavailable(&e))?;
     let (ticket, unused) = match state {
@@ -188,7 +455,7 @@ pub(crate) async fn info(
         }
         TicketState::Unknown => {
             attempt.failed();
-            return Err(unknown_ticket());
+            return Err(super::door::unknown_ticket());
         }
     };
     attempt.succeeded();
@@ -216,201 +483,6 @@ pub(crate) async fn info(
         state,
         time_left_s,
         session_id: ticket.session.map(|id| id.0),
-        live_events: listener.is_ok(),
+        live_events: listener.is_some_and(|Extension(person)| person.reach(Right::SeeSessions).is_ok()),
     }))
-}
-
-/// The WebSocket of a console. The first one takes the token; a resume key brings a lost viewer back.
-pub(crate) async fn open(
-    State(api): State<Arc<Api>>,
-    Extension(arrival): Extension<Arrival>,
-    Extension(slot): Extension<Slot>,
-    Path(token): Path<String>,
-    mut request: Request,
-) -> Result<Response, Problem> {
-    let fields = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let upgrade = Upgrade::check(fields).map_err(not_an_upgrade)?;
-    let user_agent = request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(bounded);
-    let resume = upgrade.protocols.iter().find_map(|p| p.strip_prefix(RESUME_PREFIX)).map(str::to_owned);
-    let on_upgrade = hyper::upgrade::on(&mut request);
-    let visitor = Visitor { arrival, user_agent, resume };
-    let mut response = Response::builder()
-        .status(StatusCode::SWITCHING_PROTOCOLS)
-        .header(header::CONNECTION, "Upgrade")
-        .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_ACCEPT, &upgrade.accept);
-    if let Some(protocol) = upgrade.protocol() {
-        response = response.header(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
-    }
-    // Judged before the switch, answered after it: a browser's script sees a close code, but no HTTP status.
-    let decision = admit(&api, &token, &visitor).await;
-    tokio::spawn(async move {
-        let _place = slot;
-        let Ok(upgraded) = on_upgrade.await else { return };
-        let Ok(parts) = upgraded.downcast::<TokioIo<Transport>>() else { return };
-        let io = parts.io.into_inner();
-        match decision {
-            Ok(spec) => {
-                api.gateway.attach_websocket(io, parts.read_buf.to_vec(), spec).await;
-            }
-            Err(problem) => turn_away(io, &problem).await,
-        }
-    });
-    response.body(Body::empty()).map_err(|_| Problem::bad_request("the upgrade cannot be answered"))
-}
-
-/// Who stands before the door.
-struct Visitor {
-    arrival: Arrival,
-    user_agent: Option<String>,
-    /// The key that the page made for its reconnects.
-    resume: Option<String>,
-}
-
-impl Visitor {
-    /// The spec of a session that goes on with this visitor.
-    fn continuing(&self, spec: SessionSpec) -> SessionSpec {
-        SessionSpec { viewer: self.arrival.client, user_agent: self.user_agent.clone(), ..spec }
-    }
-}
-
-/// Turns a token into a session's spec: a fresh one once, a lost one again by its resume key.
-async fn admit(api: &Api, token: &str, visitor: &Visitor) -> Result<SessionSpec, Problem> {
-    if api.gateway.is_draining() {
-        return Err(draining());
-    }
-    let attempt = api.throttle.attempt(visitor.arrival.client.ip()).await?;
-    let Ok(token) = Token::parse(token) else {
-        attempt.failed();
-        return Err(unknown_ticket());
-    };
-    let key = visitor.resume.as_deref().map(auth::resume::hash).transpose();
-    let key = key.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()))?;
-    let key = key.map(|key| ResumeKeyHash::from_bytes(*key.as_bytes()));
-    let session = SessionId(Uuid::now_v7());
-    let wish = TakeTicket {
-        token_hash: hash(&token),
-        session,
-        taken_by: visitor.arrival.client,
-        resume_hash: key.map(|k| TokenHash(*k.as_bytes())),
-    };
-    let spec = match api.store.tickets().take(wish, Utc::now()).await {
-        Ok(taken) => SessionSpec {
-            session,
-            target: taken.target,
-            policy: taken.policy,
-            ingress: Ingress::WebSocket,
-            viewer: visitor.arrival.client,
-            user_agent: visitor.user_agent.clone(),
-            subject: taken.subject,
-            resume: key,
-        },
-        Err(TakeError::Used { .. }) if key.is_some() => match resume(api, &token, visitor, key).await {
-            Ok(spec) => spec,
-            Err(problem) => {
-                attempt.failed();
-                return Err(problem);
-            }
-        },
-        Err(TakeError::Store(error)) => return Err(unavailable(&error)),
-        Err(error) => {
-            attempt.failed();
-            return Err(Problem::new(StatusCode::GONE, error.code(), error.to_string()));
-        }
-    };
-    attempt.succeeded();
-    Ok(spec)
-}
-
-/// A page that was cut off comes back: to a session that still waits, or to one that a restart ended.
-async fn resume(
-    api: &Api,
-    token: &Token,
-    visitor: &Visitor,
-    key: Option<ResumeKeyHash>,
-) -> Result<SessionSpec, Problem> {
-    let key = key.ok_or_else(unknown_ticket)?;
-    let waiting = api.sessions.resumable(key).await?;
-    let wish = ResumeTicket {
-        token_hash: hash(token),
-        resume_hash: TokenHash(*key.as_bytes()),
-        window: api.gateway.limits().resume,
-        viewer: visitor.arrival.client,
-        node: api.node,
-        boot: api.boot,
-    };
-    let resumed = match api.store.tickets().resume(wish, Utc::now()).await {
-        Ok(resumed) => resumed,
-        Err(ResumeError::Store(error)) => return Err(unavailable(&error)),
-        Err(error) => {
-            return match (&error, waiting) {
-                (ResumeError::Refused, Some(spec)) if opened(api, token, spec.session).await? => {
-                    Ok(visitor.continuing(spec))
-                }
-                _ => Err(Problem::new(StatusCode::GONE, error.code(), error.to_string())),
-            };
-        }
-    };
-    api.attachments.set(resumed.session, resumed.attachment);
-    Ok(visitor.continuing(SessionSpec {
-        session: resumed.session,
-        target: resumed.target,
-        // A session that still waits may have been given other rules since.
-        policy: waiting.filter(|s| s.session == resumed.session).map_or(resumed.policy, |s| s.policy),
-        ingress: Ingress::WebSocket,
-        viewer: visitor.arrival.client,
-        user_agent: None,
-        subject: resumed.subject,
-        resume: Some(key),
-    }))
-}
-
-/// Whether this token's ticket was taken for that session. Until its target was reached a session has no row
-/// that says so.
-async fn opened(api: &Api, token: &Token, session: SessionId) -> Result<bool, Problem> {
-    let state = api.store.tickets().look(hash(token), Utc::now()).await.map_err(|e| unavailable(&e))?;
-    Ok(matches!(state, TicketState::Used(ticket) if ticket.session == Some(session)))
-}
-
-/// Tells a viewer why not, in a close frame that its page can read, and closes.
-async fn turn_away(mut io: Transport, problem: &Problem) {
-    let reason = serde_json::json!({ "code": problem.code() }).to_string();
-    let mut frame = Vec::new();
-    put_close(&mut frame, REFUSED, &reason);
-    let goodbye = async {
-        io.write_all(&frame).await?;
-        io.shutdown().await
-    };
-    // A viewer that does not listen loses nothing by the lack of an answer.
-    let _ = tokio::time::timeout(GOODBYE, goodbye).await;
-}
-
-fn not_an_upgrade(error: UpgradeError) -> Problem {
-    let status = match error {
-        UpgradeError::Version => StatusCode::UPGRADE_REQUIRED,
-        _ => StatusCode::BAD_REQUEST,
-    };
-    Problem::new(status, error.code(), error.to_string())
-}
-
-fn unknown_ticket() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "ticket.unknown", "this link is not known; ask for a new one")
-}
-
-fn draining() -> Problem {
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "gateway.draining",
-        "the gateway is restarting; try again in a few seconds",
-    )
-    .retry_after(Duration::from_secs(3))
-}
-
-fn unprocessable(code: &'static str, detail: &str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
-}
-
-/// What a program calls itself, short enough for a row.
-fn bounded(text: &str) -> String {
-    text.chars().take(256).collect()
 }

@@ -1,13 +1,15 @@
 //! Whether it works, for load balancers and for people.
 
+use crate::arrival::Arrival;
 use crate::error::Problem;
 use crate::state::Api;
-use crate::who::Admin;
+use crate::who::{Person, authenticate};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use model::Right;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -60,7 +62,7 @@ pub(crate) struct Status {
 
 /// Figures at a glance.
 #[utoipa::path(get, path = "/api/status", tag = "status", responses((status = 200, body = Status)))]
-pub(crate) async fn status(State(api): State<Arc<Api>>, _admin: Admin) -> Result<Json<Status>, Problem> {
+pub(crate) async fn status(State(api): State<Arc<Api>>, _person: Person) -> Result<Json<Status>, Problem> {
     let running = api.sessions.list().await?;
     Ok(Json(Status {
         uptime: api.started.elapsed().as_secs(),
@@ -70,26 +72,30 @@ pub(crate) async fn status(State(api): State<Arc<Api>>, _admin: Admin) -> Result
     }))
 }
 
-/// Prometheus text; from loopback, or with the configured bearer token.
+/// Prometheus text; from loopback, with the configured bearer token, or for a person who may read it.
 pub(crate) async fn metrics(
     State(api): State<Arc<Api>>,
-    axum::Extension(arrival): axum::Extension<crate::arrival::Arrival>,
-    headers: axum::http::HeaderMap,
+    axum::Extension(arrival): axum::Extension<Arrival>,
+    method: Method,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.strip_prefix("Bearer "));
-    let known = match (&api.metrics_token, bearer) {
-        (Some(token), Some(bearer)) => auth::token::equal(token.expose(), bearer),
-        _ => arrival.client.ip().is_loopback(),
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let shown = bearer.and_then(|v| v.strip_prefix("Bearer "));
+    let known = match (&api.metrics_token, shown) {
+        (Some(token), Some(shown)) => auth::token::equal(token.expose(), shown),
+        (_, None) => arrival.client.ip().is_loopback(),
+        (None, Some(_)) => false,
     };
     if !known {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "metrics.forbidden",
-            "metrics are for loopback, or for the bearer token of metrics.token_file",
-        ));
+        let person = authenticate(&api, arrival, &method, &headers).await.ok().flatten();
+        if person.is_none_or(|person| person.reach(Right::ReadMetrics).is_err()) {
+            api.limits.stranger(arrival.client.ip())?;
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "metrics.forbidden",
+                "metrics are for loopback, for the bearer token of metrics.token_file, and for people who may read them",
+            ));
+        }
     }
     metrics::gauge!("gatehouse_sessions").set(u32::try_from(api.gateway.running()).unwrap_or(u32::MAX));
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.metrics.render()).into_response())

@@ -7,7 +7,7 @@ use testkit::vnc::{Viewer, ViewerOptions};
 use testkit::wait;
 use testkit::xvnc::{Xvnc, XvncOptions};
 
-fn with_password() -> XvncOptions {
+pub(crate) fn with_password() -> XvncOptions {
     XvncOptions {
         security_types: "VncAuth".into(),
         password: Some("secret12".into()),
@@ -201,7 +201,7 @@ async fn the_list_of_sessions_comes_in_pages_that_know_their_number() -> Result<
     let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
     let mut open = Vec::new();
     for _ in 0..5 {
-        let token = house.ticket(1, "{}").await?;
+        let token = house.loose_ticket("test card").await?;
         let (stream, closing) = house.console(&token, "").await?;
         let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
         viewer.wait_for_updates(1).await?;

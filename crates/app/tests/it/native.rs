@@ -1,6 +1,6 @@
 //! Native viewers at the whole program: what is offered to whom, and one-time passwords for old ones.
 
-use crate::house::{House, gatehouse};
+use crate::house::{House, PASSWORD, gatehouse};
 use anyhow::{Context, Result};
 use rfb::SecurityType;
 use std::net::SocketAddr;
@@ -80,6 +80,13 @@ async fn password_for(house: &House, number: u64) -> Result<String> {
     Ok(ticket["vnc_password"].as_str().context("no password")?.to_owned())
 }
 
+/// The password of a ticket that the command line hands out.
+async fn loose_password(house: &House) -> Result<String> {
+    let printed = gatehouse(house.dir.path(), &["ticket", "card"]).run().await?;
+    let line = printed.lines().find_map(|l| l.strip_prefix("VncAuth")).context("no password")?;
+    Ok(line.split_whitespace().next().context("no password")?.to_owned())
+}
+
 async fn enter(house: &House, password: &str) -> Result<Viewer<TcpStream>> {
     let avoid = vec![SecurityType::VENCRYPT, SecurityType::RA2_256];
     let options = ViewerOptions { avoid, ..ViewerOptions::password(password) };
@@ -89,7 +96,8 @@ async fn enter(house: &House, password: &str) -> Result<Viewer<TcpStream>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tickets_vnc_password_opens_one_session() -> Result<()> {
     let house = old_fashioned().await?;
-    let (first, second) = (password(&house).await?, password(&house).await?);
+    // Nobody's tickets: one of a person would take the place of another.
+    let (first, second) = (loose_password(&house).await?, loose_password(&house).await?);
     let mut viewer = enter(&house, &first).await?;
     viewer.wait_for_updates(1).await?;
     let live = house.ask("GET", "/api/sessions?status=active", "").await?.json();
@@ -125,12 +133,10 @@ async fn a_viewer_reads_why_its_machine_cannot_be_used() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn tigervnc_comes_in_with_the_password_of_the_command_line() -> Result<()> {
     let house = old_fashioned().await?;
-    let printed = gatehouse(house.dir.path(), &["ticket", "card"]).run().await?;
-    let password = printed.lines().find_map(|l| l.strip_prefix("VncAuth")).context("no password")?;
-    let password = password.split_whitespace().next().context("no password")?;
-    assert_eq!(password.len(), 8, "{printed}");
+    let password = loose_password(&house).await?;
+    assert_eq!(password.len(), 8, "{password}");
     let server = format!("127.0.0.1::{}", house.native.port());
-    let viewer = VncViewer::start(&server, Some(password), None, &["-SecurityTypes=VncAuth"]).await?;
+    let viewer = VncViewer::start(&server, Some(&password), None, &["-SecurityTypes=VncAuth"]).await?;
     viewer.child().line("the session", |l| l.contains("Using pixel format").then_some(())).await?;
     Ok(())
 }
@@ -151,4 +157,50 @@ async fn tightvnc_comes_in_with_a_one_time_password() -> Result<()> {
     })
     .await
     .with_context(|| viewer.output())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tigervnc_comes_in_with_a_persons_own_login() -> Result<()> {
+    let house = house("[native]\nanonymous_tls = true\n").await?;
+    house.add_target("card", "testcard:", None).await?;
+    let ada = house.person("ada", "user").await?;
+    house.grant(&ada, 1, "{}").await?;
+    let server = format!("127.0.0.1::{}", house.native.port());
+    let start = async |name: &str, password: &str| {
+        VncViewer::start(&server, None, Some((name, password)), &["-SecurityTypes=TLSPlain"]).await
+    };
+    let viewer = start("ada:1", PASSWORD).await?;
+    viewer.child().line("the session", |l| l.contains("Using pixel format").then_some(())).await?;
+    let session = wait::until("the session", wait::LIMIT, async || {
+        let list = house.call(&ada, "GET", "/api/sessions?status=active", "").await.ok()?.json();
+        list["sessions"].get(0).cloned()
+    })
+    .await?;
+    assert_eq!((session["ingress"].as_str(), session["subject"].as_str()), (Some("native"), Some("ada")));
+    // A browser of the same person takes the session over.
+    let request = house.call(&ada, "POST", "/api/vm/1/console/request", "{}").await?;
+    assert_eq!(request.status, 200, "{request:?}");
+    wait::until("the end of the viewer's session", wait::LIMIT, async || {
+        let list = house.call(&ada, "GET", "/api/sessions?status=active", "").await.ok()?.json();
+        (list["total"] == 0).then_some(())
+    })
+    .await?;
+    // A wrong password, a target that is not granted and one that does not exist are told by the same words.
+    for (name, password) in
+        [("ada:1", "not the password"), ("ada:9", PASSWORD), ("ada", PASSWORD), ("eve:1", PASSWORD)]
+    {
+        let viewer = start(name, password).await?;
+        let refusal =
+            |line: &str| line.contains("the name, the password or the ticket is wrong").then_some(());
+        viewer.child().line("the refusal", refusal).await.with_context(|| name.to_owned())?;
+    }
+    let log =
+        house.ask("GET", "/api/audit?action=login.done,login.refused,console.refused", "").await?.json();
+    let actions: Vec<_> =
+        log["entries"].as_array().into_iter().flatten().map(|e| e["action"].clone()).collect();
+    assert!(
+        actions.iter().any(|a| a == "console.refused") && actions.iter().any(|a| a == "login.refused"),
+        "{log}"
+    );
+    Ok(())
 }

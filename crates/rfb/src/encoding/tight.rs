@@ -143,6 +143,11 @@ mod tests {
         assert_eq!(compact_len(&[0x7f]), Ok(Some(128)));
         assert_eq!(compact_len(&[0x90, 0x4e]), Ok(Some(2 + 10_000)));
         assert_eq!(compact_len(&[0xff, 0xff, 0xff]), Ok(Some(3 + 4_194_303)));
+        for len in [0, 1, 127, 128, 10_000, 16_383, 16_384, 4_194_303] {
+            let bytes = compact(len);
+            assert_eq!(compact_fields(&bytes), bytes.len());
+            assert_eq!(compact_len(&bytes), Ok(Some(bytes.len() + len)));
+        }
         assert_eq!(compact_len(&[0x90]), Ok(None));
         assert_eq!(compact_len(&[0x90, 0xce]), Ok(None));
     }

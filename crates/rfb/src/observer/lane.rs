@@ -66,6 +66,17 @@ impl Observer {
         }
     }
 
+    /// Of the message under way, so many bytes have still to come.
+    #[cold]
+    fn trace_body(&mut self, from: Origin, skip: usize) {
+        let lane = self.lane(from);
+        let blank = lane.unseen.saturating_sub(skip);
+        lane.unseen = lane.unseen.min(skip);
+        if let Some(draft) = self.draft(from) {
+            draft.blank(blank);
+        }
+    }
+
     /// Steps over what is there of the message under way; true: it is over, and was reported.
     #[inline]
     pub(super) fn pass_message<S: Sink>(
@@ -81,16 +92,14 @@ impl Observer {
         let dropping = lane.dropping;
         lane.skip -= taken;
         let skip = lane.skip;
-        let blank = lane.unseen.saturating_sub(skip);
-        lane.unseen = lane.unseen.min(skip);
         if skip == 0 {
             lane.kind = None;
         }
         if dropping {
             self.drop_bytes(start, taken);
         }
-        if let Some(draft) = self.draft(from) {
-            draft.blank(blank);
+        if self.skeleton.is_some() {
+            self.trace_body(from, skip);
         }
         *at += taken;
         if skip == 0 {

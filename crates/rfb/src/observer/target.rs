@@ -72,7 +72,9 @@ impl Observer {
             let Some(extent) = kind::measure(rest, self.takes_extended_clipboard())? else { return Ok(()) };
             let Some(shown) = rest.get(..extent.look) else { return Ok(()) };
             let ruling = self.judge_target(message, shown, extent, sink)?;
-            self.trace_message(Origin::Target, shown, extent);
+            if self.skeleton.is_some() {
+                self.trace_message(Origin::Target, shown, extent);
+            }
             self.target.lane.begin(message, extent, ruling);
             if ruling == Ruling::Drop {
                 self.report_dropped(Origin::Target, message, sink);

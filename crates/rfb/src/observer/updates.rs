@@ -138,10 +138,8 @@ impl Updates {
     pub(super) fn begin(&mut self, rectangles: u16) {
         self.update = Update { open: true, left: rectangles, bytes: 4, ..Update::default() };
         self.walk = Walk::Header;
-        if let Some(draft) = &mut self.draft {
-            draft.line(format_args!("FramebufferUpdate"));
-            draft.keep(&[0, 0]);
-            draft.keep(&rectangles.to_be_bytes());
+        if self.is_traced() {
+            self.trace_begin(rectangles);
         }
     }
 
@@ -195,14 +193,16 @@ impl Updates {
                 let taken = self.skip.min(rest.len());
                 self.skip -= taken;
                 *at += taken;
-                self.trace(taken);
+                if self.is_traced() {
+                    self.trace(taken);
+                }
                 if self.skip > 0 {
                     return Ok(Progress::Waits);
                 }
                 rest = input.get(*at..).unwrap_or_default();
             }
-            if let (Walk::Header, Some(draft)) = (&self.walk, &mut self.draft) {
-                draft.end_body();
+            if self.is_traced() {
+                self.trace_end();
             }
             let walked = match &mut self.walk {
                 Walk::Header if self.update.left == 0 => return Ok(Progress::Ended),
@@ -218,10 +218,9 @@ impl Updates {
                     let encoding = *encoding;
                     match self.head(encoding, rest, sink)? {
                         Some(len) => {
-                            let head = head_fields(encoding, rest);
-                            self.trace_head(encoding, rest, head);
+                            let head = if self.is_traced() { self.trace_head(encoding, rest) } else { 0 };
                             self.pass(rest, at, len, head);
-                            if encoding == Encoding::CursorWithAlpha {
+                            if self.is_traced() && encoding == Encoding::CursorWithAlpha {
                                 self.trace_body();
                             }
                             continue;
@@ -232,8 +231,7 @@ impl Updates {
                 Walk::CompactLength => {
                     let Some(len) = tight::compact_len(rest)? else { return Ok(Progress::Waits) };
                     self.walk = Walk::Header;
-                    let head = tight::compact_fields(rest);
-                    self.trace_compact(head, len - head);
+                    let head = if self.is_traced() { self.trace_compact(rest, len) } else { 0 };
                     self.pass(rest, at, len, head);
                     continue;
                 }
@@ -252,47 +250,83 @@ impl Updates {
         let taken = len.min(rest.len());
         *at += taken;
         self.skip += len - taken;
-        self.trace(taken.saturating_sub(head));
+        if self.is_traced() {
+            self.trace(taken.saturating_sub(head));
+        }
+    }
+
+    #[inline]
+    fn is_traced(&self) -> bool {
+        self.draft.is_some()
+    }
+
+    #[cold]
+    fn trace_begin(&mut self, rectangles: u16) {
+        if let Some(draft) = &mut self.draft {
+            draft.line(format_args!("FramebufferUpdate"));
+            draft.keep(&[0, 0]);
+            draft.keep(&rectangles.to_be_bytes());
+        }
+    }
+
+    /// The place before a header: the rectangle before it is over.
+    #[cold]
+    fn trace_end(&mut self) {
+        if let (Walk::Header, Some(draft)) = (&self.walk, &mut self.draft) {
+            draft.end_body();
+        }
     }
 
     /// Bytes that do not frame were passed.
-    #[inline]
+    #[cold]
     fn trace(&mut self, bytes: usize) {
         if let Some(draft) = &mut self.draft {
             draft.blank(bytes);
         }
     }
 
-    /// A rectangle's small head; lengths that depend on what is shown are made coarse.
-    fn trace_head(&mut self, encoding: Encoding, rest: &[u8], head: usize) {
+    /// A rectangle's small head; lengths that depend on what is shown are made coarse. Answers its bytes.
+    #[cold]
+    fn trace_head(&mut self, encoding: Encoding, rest: &[u8]) -> usize {
         let Rectangle { width, height, sizes } = self.rectangle;
-        let (Some(draft), Some(head)) = (&mut self.draft, rest.get(..head)) else { return };
+        let head = rest.get(..head_fields(encoding, rest)).unwrap_or_default();
+        let Some(draft) = &mut self.draft else { return 0 };
         let area = u64::from(width) * u64::from(height);
         let (each, most) = match encoding {
             Encoding::Rre => (sizes.pixel + 8, usize::try_from(area).unwrap_or(0)),
             Encoding::CoRre => (sizes.pixel + 4, usize::try_from(area.min(0xffff)).unwrap_or(0)),
             Encoding::H264 => (1, limits::H264),
             _ if is_lengthed(encoding) => (1, most_compressed(area)),
-            _ => return draft.keep(head),
+            _ => {
+                draft.keep(head);
+                return head.len();
+            }
         };
         let count = Reader::new(head).u32().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
         let made = trace::coarse(count).min(most).max(count);
         draft.keep(&u32::try_from(made).unwrap_or(u32::MAX).to_be_bytes());
         draft.keep(head.get(4..).unwrap_or_default());
         draft.owe((made - count) * each);
+        head.len()
     }
 
-    /// [7.7.6] A compact length of `head` bytes that says `len`.
-    fn trace_compact(&mut self, head: usize, len: usize) {
-        let Some(draft) = &mut self.draft else { return };
-        let made = trace::coarse(len).min(limits::TIGHT);
+    /// [7.7.6] A compact length, which has `len` bytes together with what it counts. Answers its own bytes.
+    #[cold]
+    fn trace_compact(&mut self, rest: &[u8], len: usize) -> usize {
+        let head = tight::compact_fields(rest);
+        let len = len.saturating_sub(head);
+        let Some(draft) = &mut self.draft else { return 0 };
+        // The field has 22 bits.
+        let made = trace::coarse(len).min(limits::TIGHT - 1);
         let bytes = tight::compact(made);
         draft.keep(&bytes);
         draft.replace(head, bytes.len());
         draft.owe(made - len);
+        head
     }
 
     /// A rectangle's header without its place, and what its body will be replaced by.
+    #[cold]
     fn trace_header(&mut self, encoding: Encoding, header: &[u8; 12]) {
         let Rectangle { width, height, .. } = self.rectangle;
         let Some(draft) = &mut self.draft else { return };
@@ -304,6 +338,7 @@ impl Updates {
         self.trace_body();
     }
 
+    #[cold]
     fn trace_body(&mut self) {
         let Rectangle { width, height, sizes } = self.rectangle;
         let (shape, pixel) = match (&self.walk, self.updates_zlib_hex()) {
@@ -337,7 +372,9 @@ impl Updates {
     /// Takes over how far a walk came; false: it needs more bytes.
     fn walked(&mut self, walked: Walked, at: &mut usize) -> Result<bool, Misbehavior> {
         *at += walked.taken;
-        self.trace(walked.taken);
+        if self.is_traced() {
+            self.trace(walked.taken);
+        }
         self.skip = walked.skip;
         if let Some(fault) = walked.fault {
             return Err(fault);
@@ -380,7 +417,9 @@ impl Updates {
         self.update.has_pixels |= !pseudo;
         let screen = self.screen;
         self.open_body(encoding, (x, y))?;
-        self.trace_header(encoding, header);
+        if self.is_traced() {
+            self.trace_header(encoding, header);
+        }
         sink.event(Event::Rectangle { encoding: number, width, height });
         if self.screen != screen {
             sink.event(Event::Resize { width, height });

@@ -74,7 +74,9 @@ impl Observer {
             let Some(extent) = kind::measure(rest, dialect)? else { return Ok(()) };
             let Some(shown) = rest.get(..extent.look) else { return Ok(()) };
             let ruling = self.judge_viewer(message, shown, extent, *at, sink)?;
-            self.trace_message(Origin::Viewer, shown, extent);
+            if self.skeleton.is_some() {
+                self.trace_message(Origin::Viewer, shown, extent);
+            }
             self.viewer.lane.begin(message, extent, ruling);
             if ruling == Ruling::Drop {
                 self.report_dropped(Origin::Viewer, message, sink);

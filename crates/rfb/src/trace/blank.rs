@@ -9,8 +9,8 @@ use std::ops::Range;
 /// X11's VoidSymbol stands for every key, so that presses and releases still belong together.
 const VOID_SYMBOL: [u8; 4] = [0, 0xff, 0xff, 0xff];
 
-/// Bytes of a message that is broken: enough for its numbers and lengths.
-pub(crate) const BROKEN: usize = 12;
+/// Bytes of a message that is broken: enough for its numbers and lengths, or a whole SetPixelFormat.
+pub(crate) const BROKEN: usize = 20;
 
 /// The shown part of a message, with zeros where something private may be.
 ///

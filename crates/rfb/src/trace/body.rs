@@ -52,8 +52,7 @@ impl Body {
             forms = self.fill(real);
         }
         out.replace(real, left);
-        // Uncompressed tiles are the longest beginning there is.
-        let forms = forms.unwrap_or_else(|| self.tiles().filter_map(|tile| self.raw(tile)).collect());
+        let forms = forms.unwrap_or_else(|| self.beginning());
         for (count, pattern) in forms.iter().flatten() {
             let fits = (left / pattern.len().max(1)).min(*count);
             out.repeat(u64::try_from(fits).unwrap_or(0), pattern);
@@ -68,6 +67,16 @@ impl Body {
         if left > 0 {
             out.short(u64::try_from(left).unwrap_or(0));
         }
+    }
+
+    /// Uncompressed tiles: the longest beginning that can be cut anywhere. Its last byte is missing, so that
+    /// it never is a whole rectangle.
+    fn beginning(&self) -> Vec<Form> {
+        let mut forms: Vec<Form> = self.tiles().filter_map(|tile| self.raw(tile)).collect();
+        if let Some((zeros, _)) = forms.last_mut().and_then(|form| form.last_mut()) {
+            *zeros = zeros.saturating_sub(1);
+        }
+        forms
     }
 
     /// Width and height of each tile.

@@ -23,6 +23,12 @@ impl MigrationTrait for Migration {
                 manager.alter_table(Table::alter().table(table).add_column(&mut column).to_owned()).await?;
             }
         }
+        let test_cards = Query::update()
+            .table("targets")
+            .value("kind", "test_card")
+            .and_where(Expr::col("address").eq(TEST_CARD))
+            .to_owned();
+        manager.execute(test_cards).await?;
         for name in REPLACED {
             manager.drop_index(Index::drop().name(name).table("vnc_sessions").to_owned()).await?;
         }
@@ -347,12 +353,17 @@ fn additions() -> Vec<(&'static str, Vec<ColumnDef>)> {
     ]
 }
 
+/// How the address of the test card was written when this step was.
+const TEST_CARD: &str = "\"test_card\"";
+
 /// Indexes of the first step that have the same names and more columns now, so that a page of sessions is read in
 /// its order and not sorted.
-const REPLACED: [&str; 2] = ["idx_vnc_sessions_status", "idx_vnc_sessions_risk_score"];
+const REPLACED: [&str; 3] =
+    ["idx_vnc_sessions_status", "idx_vnc_sessions_risk_score", "idx_vnc_sessions_start_time"];
 
 /// Indexes on tables that stay when this step is undone.
-const NEW_ON_OLD_TABLES: [(&str, &str); 5] = [
+const NEW_ON_OLD_TABLES: [(&str, &str); 6] = [
+    ("idx_vnc_sessions_start_time", "vnc_sessions"),
     ("idx_vnc_sessions_status", "vnc_sessions"),
     ("idx_vnc_sessions_risk_score", "vnc_sessions"),
     ("idx_vnc_sessions_user", "vnc_sessions"),
@@ -368,11 +379,19 @@ fn replaced_indexes() -> Vec<IndexCreateStatement> {
             .table("vnc_sessions")
             .col(("risk_score", IndexOrder::Desc))
             .to_owned(),
+        Index::create()
+            .name("idx_vnc_sessions_start_time")
+            .table("vnc_sessions")
+            .col(("start_time", IndexOrder::Desc))
+            .col(("id", IndexOrder::Desc))
+            .to_owned(),
     ]
 }
 
 fn indexes() -> Vec<IndexCreateStatement> {
     vec![
+        // The score lets a list of the newest risky sessions skip the others without reading them.
+        index("idx_vnc_sessions_start_time", "vnc_sessions", &["start_time", "id", "risk_score"]),
         index("idx_vnc_sessions_status", "vnc_sessions", &["status", "start_time", "id"]),
         index("idx_vnc_sessions_risk_score", "vnc_sessions", &["risk_score", "start_time", "id"]),
         index("idx_vnc_sessions_user", "vnc_sessions", &["user_id", "start_time", "id"]),

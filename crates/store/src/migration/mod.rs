@@ -50,6 +50,7 @@ pub(crate) async fn take_down(database: &Database) -> Result<(), DbErr> {
 mod tests {
     use super::*;
     use crate::{DatabaseUrl, Options};
+    use model::target::Kind;
     use sea_orm::{FromQueryResult, Statement};
 
     #[derive(FromQueryResult)]
@@ -112,6 +113,55 @@ mod tests {
         bring_up_to_date(&database).await.unwrap();
         assert_eq!(tables(&database).await, first);
         database.close().await;
+    }
+
+    /// What was stored before a step is there after it, and means the same.
+    async fn rows_of_earlier_steps_stay(url: DatabaseUrl) {
+        let database = Database::connect(&url, &Options::default()).await.unwrap();
+        let transaction = locked(&database).await.unwrap();
+        Migrator::up(&transaction, Some(2)).await.unwrap();
+        for (number, address) in
+            [(1, r#"{"tcp":{"host":"desk.example","port":5901}}"#), (2, r#""test_card""#)]
+        {
+            let id = if database.dialect() == "sqlite" {
+                format!("x'{number:032x}'")
+            } else {
+                format!("'{number:032x}'")
+            };
+            let time = "'2026-11-20T12:00:00+00:00'";
+            let sql = format!(
+                "INSERT INTO targets (id, number, name, address, security, created_at, updated_at)
+                 VALUES ({id}, {number}, 't{number}', '{address}', '{{}}', {time}, {time})"
+            );
+            transaction.execute_unprepared(&sql).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        database.close().await;
+        let store = crate::Store::open(&url, Options::default()).await.unwrap();
+        let found: Vec<_> = store
+            .targets()
+            .list()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|target| (target.name, target.kind, target.tags.len(), target.version))
+            .collect();
+        let expected = [("t1".to_owned(), Kind::Vnc, 0, 1), ("t2".to_owned(), Kind::TestCard, 0, 1)];
+        assert_eq!(found, expected);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn rows_stay_on_sqlite() {
+        let directory = tempfile::tempdir().unwrap();
+        rows_of_earlier_steps_stay(DatabaseUrl::file(directory.path().join("g.db"))).await;
+    }
+
+    #[tokio::test]
+    async fn rows_stay_on_postgresql() {
+        let server = testkit::pg::Server::obtain().unwrap();
+        let database = server.database(None).unwrap();
+        rows_of_earlier_steps_stay(database.url().parse().unwrap()).await;
     }
 
     #[tokio::test]

@@ -5,13 +5,14 @@
 //! commit. So the chain has one order, whichever node or process wrote an entry.
 
 use crate::entity::{audit, audit_head, audit_person, audit_state};
+use crate::error::Fault as DbFault;
 use crate::transaction::Transaction;
 use crate::value::{clip, hex, moment};
 use crate::{Store, StoreError};
 use chrono::{DateTime, Utc};
 use model::audit::{Action, Break, Entry, Fault, Hash, Link, Object, Personal, Position, Report, Verifier};
 use model::{SubjectId, audit as chain};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -169,11 +170,19 @@ pub(crate) async fn append(tx: &Transaction, mut end: Position, entries: Vec<Dat
     }
     while !rows.is_empty() {
         let batch = rows.drain(..rows.len().min(BATCH));
-        audit::Entity::insert_many(batch).exec_without_returning(tx).await?;
+        audit::Entity::insert_many(batch).exec_without_returning(tx).await.map_err(taken)?;
     }
     while !people.is_empty() {
         let batch = people.drain(..people.len().min(BATCH));
-        audit_person::Entity::insert_many(batch).exec_without_returning(tx).await?;
+        // Where entries were cut off, what was known beside them may still be there.
+        let replace = OnConflict::columns([audit_person::Column::Seq, audit_person::Column::Kind])
+            .update_columns([
+                audit_person::Column::SubjectId,
+                audit_person::Column::Salt,
+                audit_person::Column::Value,
+            ])
+            .to_owned();
+        audit_person::Entity::insert_many(batch).on_conflict(replace).exec_without_returning(tx).await?;
     }
     audit_state::Entity::update_many()
         .filter(audit_state::Column::Id.eq(STATE))
@@ -182,6 +191,15 @@ pub(crate) async fn append(tx: &Transaction, mut end: Position, entries: Vec<Dat
         .exec(tx)
         .await?;
     Ok(())
+}
+
+/// Entries behind the end that the writer remembers: somebody tampered with the log, which is no conflict of the
+/// change at hand. Nothing is written down over them; `gatehouse audit verify` says where.
+fn taken(error: DbErr) -> DbErr {
+    match DbFault::of(&error) {
+        DbFault::Conflict => DbErr::Custom(format!("the audit log goes on behind its end: {error}")),
+        _ => error,
+    }
 }
 
 fn link_behind(end: Position, at: DateTime<Utc>, entry: &AuditEntry) -> Link {

@@ -144,7 +144,7 @@ impl Groups {
         search: Option<&str>,
         window: Window,
     ) -> Result<Listed<GroupRecord>, StoreError> {
-        let search = search.map(|text| fold_name(text).replace('\0', " "));
+        let search = search.map(fold_name);
         let named = search.map(|text| Expr::col(group::Column::NameKey).like(containing(&text)));
         let all = group::Entity::find().filter(Condition::all().add_option(named));
         let query =

@@ -8,6 +8,7 @@ pub(crate) mod login;
 pub(crate) mod node;
 pub(crate) mod person;
 pub(crate) mod refresh;
+pub(crate) mod sealed;
 pub(crate) mod session;
 pub(crate) mod target;
 pub(crate) mod ticket;

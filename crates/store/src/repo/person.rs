@@ -445,8 +445,7 @@ impl People {
     /// # Errors
     /// As [`People::remove`].
     pub async fn erase(&self, id: UserId, audit: AuditEntry, now: DateTime<Utc>) -> Done<SubjectId> {
-        let outcome = self
-            .store
+        self.store
             .write_audited(now, move |tx| {
                 let audit = audit.clone();
                 Box::pin(async move {
@@ -458,8 +457,7 @@ impl People {
                     Ok(written(outcome, audit))
                 })
             })
-            .await?;
-        outcome
+            .await?
     }
 
     /// As [`People::erase`], for a person who was removed before.
@@ -632,7 +630,7 @@ async fn erase_traces(tx: &Transaction, subject: SubjectId) -> Result<SubjectId,
 }
 
 fn condition(filter: &UserFilter) -> Condition {
-    let search = filter.search.as_deref().map(|text| fold_name(text).replace('\0', " "));
+    let search = filter.search.as_deref().map(fold_name);
     Condition::all()
         .add_option(search.map(|text| {
             Condition::any().add(Expr::col(user::Column::NameKey).like(containing(&text))).add(

@@ -655,3 +655,143 @@ fn counters(row: &Model) -> Counters {
         dropped: from_column(row.dropped_messages),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DatabaseUrl, Options};
+    use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
+    use std::time::Duration;
+    use uuid::Uuid;
+
+    /// Long enough for a busy machine to make a hundred thousand rows.
+    fn patient() -> Options {
+        Options { wait: Duration::from_secs(120), ..Options::default() }
+    }
+
+    /// A hundred thousand sessions of a hundred people: one in a thousand runs, one in a hundred is risky.
+    const FILL: &str = "INSERT INTO vnc_sessions (id, client_ip, client_port, start_time, end_time, status,
+        created_at, updated_at, protocol, ingress, subject, target_name, policy, node_id, boot_id, user_id, risk_score)
+        SELECT {id}, '192.0.2.7', 40000, {time}, {time}, CASE WHEN n % 1000 = 0 THEN 'active' ELSE 'terminated' END,
+        {time}, {time}, 'vnc', 'websocket', 'ann', 'desk', '{}', {nobody}, {nobody}, {user},
+        CASE WHEN n % 100 = 0 THEN 70 + n % 30 ELSE n % 50 END FROM {numbers}";
+
+    async fn filled(url: &DatabaseUrl) -> Store {
+        let store = Store::open(url, patient()).await.unwrap();
+        let sqlite = [
+            ("{id}", "randomblob(16)"),
+            ("{time}", "strftime('%Y-%m-%dT%H:%M:%S+00:00', 1700000000 + n, 'unixepoch')"),
+            ("{nobody}", "zeroblob(16)"),
+            ("{user}", "unhex(printf('%032x', n % 100))"),
+            (
+                "{numbers}",
+                "(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c)",
+            ),
+        ];
+        let postgres = [
+            ("{id}", "gen_random_uuid()"),
+            ("{time}", "to_timestamp(1700000000 + n)"),
+            ("{nobody}", "'00000000-0000-0000-0000-000000000000'::uuid"),
+            ("{user}", "lpad(to_hex(n % 100), 32, '0')::uuid"),
+            ("{numbers}", "generate_series(1, 100000) AS n"),
+        ];
+        let words = if store.dialect() == "sqlite" { sqlite } else { postgres };
+        let fill = words.into_iter().fold(FILL.to_owned(), |sql, (from, to)| sql.replace(from, to));
+        // PostgreSQL counts its rows by itself, some time later; nobody does that for SQLite.
+        let count = (store.dialect() != "sqlite").then(|| "ANALYZE vnc_sessions".to_owned());
+        for sql in [Some(fill), count].into_iter().flatten() {
+            store
+                .write(move |tx| {
+                    let sql = sql.clone();
+                    Box::pin(async move { tx.execute_unprepared(&sql).await.map(|_| ()) })
+                })
+                .await
+                .unwrap();
+        }
+        store
+    }
+
+    /// How the database goes about a query, in its own words.
+    async fn plan(store: &Store, query: Select<Entity>) -> String {
+        let rows = store
+            .read(|db| {
+                let backend = db.get_database_backend();
+                let (explain, column) = match backend {
+                    DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", 3),
+                    _ => ("EXPLAIN", 0),
+                };
+                let sql = format!("{explain} {}", query.build(backend));
+                Box::pin(async move {
+                    let rows = db.query_all_raw(Statement::from_string(backend, sql)).await?;
+                    rows.iter()
+                        .map(|row| row.try_get_by_index::<String>(column))
+                        .collect::<Result<Vec<_>, _>>()
+                })
+            })
+            .await
+            .unwrap();
+        rows.join("\n")
+    }
+
+    /// The lists that pages show are read from an index in their order: nothing is sorted whole, and no page costs the
+    /// reading of the table.
+    async fn lists_use_their_indexes(url: DatabaseUrl) {
+        let store = filled(&url).await;
+        let all = SessionFilter::default;
+        let by_risk = || SessionFilter { sort: SessionSort::Risk, ..all() };
+        let user = Some(UserId(Uuid::from_u128(7)));
+        let middle = |score: Option<f64>| PageRequest {
+            after: Some(Cursor {
+                moment: DateTime::from_timestamp_micros(1_700_050_000_000_000).unwrap(),
+                id: Uuid::from_u128(1 << 127),
+                score: score.map(f64::to_bits),
+            }),
+            ..PageRequest::default()
+        };
+        let terminated = Some(SessionStatus::Terminated);
+        let active = Some(SessionStatus::Active);
+        let cases = [
+            (all(), PageRequest::default(), "idx_vnc_sessions_start_time"),
+            (all(), middle(None), "idx_vnc_sessions_start_time"),
+            (by_risk(), PageRequest::default(), "idx_vnc_sessions_risk_score"),
+            (by_risk(), middle(Some(20.0)), "idx_vnc_sessions_risk_score"),
+            (
+                SessionFilter { min_risk: Some(70.0), ..by_risk() },
+                PageRequest::default(),
+                "idx_vnc_sessions_risk_score",
+            ),
+            (SessionFilter { status: terminated, ..all() }, PageRequest::default(), "idx_vnc_sessions_"),
+            (SessionFilter { status: active, ..all() }, PageRequest::default(), "idx_vnc_sessions_status"),
+            (SessionFilter { user, ..all() }, PageRequest::default(), "idx_vnc_sessions_user"),
+            (SessionFilter { user, ..all() }, middle(None), "idx_vnc_sessions_user"),
+        ];
+        for (filter, page, index) in cases {
+            let (query, _) = page_query(&filter, &page);
+            let plan = plan(&store, query).await;
+            assert!(plan.contains(index), "{filter:?}: {plan}");
+            for waste in ["TEMP B-TREE", "Sort ", "Seq Scan", "SCAN vnc_sessions\n"] {
+                assert!(!plan.contains(waste), "{filter:?}: {plan}");
+            }
+        }
+        // Few are risky: they are looked up, and only they are sorted.
+        let risky = SessionFilter { min_risk: Some(98.0), ..all() };
+        let plan = plan(&store, page_query(&risky, &PageRequest::default()).0).await;
+        assert!(plan.contains("idx_vnc_sessions_") && !plan.contains("Seq Scan"), "{plan}");
+        let total = store.sessions().count(&all()).await.unwrap();
+        assert_eq!(total, 100_000);
+        store.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn sqlite_reads_lists_from_indexes() {
+        let directory = tempfile::tempdir().unwrap();
+        lists_use_their_indexes(DatabaseUrl::file(directory.path().join("g.db"))).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn postgresql_reads_lists_from_indexes() {
+        let server = testkit::pg::Server::obtain().unwrap();
+        let database = server.database(None).unwrap();
+        lists_use_their_indexes(database.url().parse().unwrap()).await;
+    }
+}

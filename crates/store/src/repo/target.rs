@@ -433,7 +433,7 @@ fn changed_row(
 fn condition(filter: &TargetFilter) -> Condition {
     use target::Column;
     let found = |text: &String| {
-        let pattern = text.to_lowercase().replace('\0', " ");
+        let pattern = text.to_lowercase();
         [Column::Name, Column::Description, Column::Address]
             .into_iter()
             .fold(Condition::any(), |any, column| {
@@ -507,6 +507,8 @@ async fn edit_security(
     let changed = target::ActiveModel {
         id: Set(id.0),
         security: Set(text),
+        // Whoever has read the entry before must look again, or would write over what was seen.
+        version: Set(row.version.saturating_add(1)),
         updated_at: Set(now),
         ..Default::default()
     };

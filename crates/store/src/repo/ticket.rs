@@ -13,8 +13,8 @@ use model::session::{EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, DeleteMany, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -118,6 +118,8 @@ pub struct TakenTicket {
     pub subject: String,
     /// Whose it is.
     pub owner: Option<Owner>,
+    /// From then on it could not have been taken; the session of a person is over by then, too.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// Why a ticket was not taken. The three refusals look alike to the taker; they differ for the owner's log.
@@ -260,7 +262,8 @@ impl Tickets {
         self
     }
 
-    /// Stores a new ticket. A target that does not exist is a `store.conflict`.
+    /// Stores a new ticket; it takes the place of one that the same person has to the same target and did not take. A
+    /// target that does not exist is a `store.conflict`.
     ///
     /// # Errors
     /// The database's.
@@ -282,12 +285,20 @@ impl Tickets {
             subject_id: new.owner.map(|owner| owner.subject.0),
         };
         let now = row.created_at;
+        let Some(user) = row.user_id else {
+            let insert_only = self.store.write_one_with(&self.audit, now, always, move |tx| {
+                let row = row.clone();
+                Box::pin(async move { insert(tx, row).await })
+            });
+            return insert_only.await;
+        };
         self.store
-            .write_one_with(&self.audit, now, always, move |tx| {
-                let row = ticket::ActiveModel::from(row.clone()).reset_all();
-                Box::pin(
-                    async move { ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) },
-                )
+            .write_with(&self.audit, now, always, move |tx| {
+                let row = row.clone();
+                Box::pin(async move {
+                    untaken(user, Some(row.target_id)).exec(tx).await?;
+                    insert(tx, row).await
+                })
             })
             .await
     }
@@ -354,6 +365,7 @@ impl Tickets {
             policy: from_json(&row.policy, "tickets.policy")?,
             owner: owner(row.user_id, row.subject_id),
             subject: row.subject,
+            expires_at: row.expires_at,
         })
     }
 
@@ -398,10 +410,7 @@ impl Tickets {
     /// # Errors
     /// The database's.
     pub async fn revoke_of(&self, user: UserId, target: Option<TargetId>) -> Result<u64, StoreError> {
-        let delete = ticket::Entity::delete_many()
-            .filter(ticket::Column::UserId.eq(user.0))
-            .filter(Condition::all().add_option(target.map(|target| ticket::Column::TargetId.eq(target.0))))
-            .filter(ticket::Column::TakenAt.is_null());
+        let delete = untaken(user.0, target.map(|target| target.0));
         let done = self.store.write(move |tx| Box::pin(delete.clone().exec(tx))).await?;
         Ok(done.rows_affected)
     }
@@ -417,12 +426,25 @@ impl Tickets {
     }
 }
 
+async fn insert(tx: &Transaction, row: ticket::Model) -> Result<(), DbErr> {
+    let row = ticket::ActiveModel::from(row).reset_all();
+    ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
+}
+
 fn candidate(row: ticket::Model) -> Option<VncCandidate> {
     Some(VncCandidate {
         id: TicketId(row.id),
         token_hash: TokenHash(row.token_hash.try_into().ok()?),
         sealed_vnc_password: Sealed(row.sealed_vnc_password?),
     })
+}
+
+/// What a person has not taken yet.
+fn untaken(user: Uuid, target: Option<Uuid>) -> DeleteMany<ticket::Entity> {
+    ticket::Entity::delete_many()
+        .filter(ticket::Column::UserId.eq(user))
+        .filter(Condition::all().add_option(target.map(|target| ticket::Column::TargetId.eq(target))))
+        .filter(ticket::Column::TakenAt.is_null())
 }
 
 enum Attempt {

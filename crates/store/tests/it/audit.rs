@@ -7,7 +7,6 @@ use crate::house::{
 use model::audit::{Action, Break, Fault, Object, Personal, Position};
 use model::session::EndReason;
 use model::{Coded, Role, SubjectId};
-use sqlx::{AssertSqlSafe, Connection, Executor};
 use store::{AuditEntry, AuditFilter, AuditHead, AuditOrder, TargetChange, UserChange};
 use uuid::Uuid;
 
@@ -23,24 +22,6 @@ async fn write(house: &House, count: u32) {
     for n in 0..count {
         house.store.audit().append(vec![numbered(n)], after(n.into())).await.unwrap();
     }
-}
-
-/// What somebody does who has the database but not the program.
-async fn tamper(house: &House, sql: &str) {
-    let url = house.url.to_string();
-    let sql = AssertSqlSafe(sql.to_owned());
-    let rows = match url.strip_prefix("sqlite:") {
-        Some(path) => {
-            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-            let mut db = sqlx::ConnectOptions::connect(&options).await.unwrap();
-            db.execute(sql).await.unwrap().rows_affected()
-        }
-        None => {
-            let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
-            db.execute(sql).await.unwrap().rows_affected()
-        }
-    };
-    assert!(rows > 0, "nothing was tampered with");
 }
 
 async fn fault(house: &House, heads: &[Position]) -> (u64, Fault) {
@@ -176,7 +157,7 @@ on_both! {
         let tasks: Vec<_> = (0..200).map(|n: u32| {
             let store = stores[n as usize % 2].clone();
             tokio::spawn(async move {
-                if n % 3 == 0 {
+                if n.is_multiple_of(3) {
                     store.audit().append(vec![numbered(n)], noon()).await.unwrap();
                 } else {
                     store.settings().put(&format!("{}", (n / 2) % 5), "x", noon()).await.unwrap();
@@ -209,14 +190,14 @@ on_both! {
             let house = house.another().await;
             write(&house, 9).await;
             assert_eq!(house.whole_log().await, 9);
-            tamper(&house, sql).await;
+            house.tamper(sql).await;
             assert_eq!(fault(&house, &[]).await, expected, "{sql}");
         }
         // Two entries that changed places.
         write(&house, 4).await;
-        tamper(&house, "UPDATE audit SET seq = 100 WHERE seq = 2").await;
-        tamper(&house, "UPDATE audit SET seq = 2 WHERE seq = 3").await;
-        tamper(&house, "UPDATE audit SET seq = 3 WHERE seq = 100").await;
+        house.tamper("UPDATE audit SET seq = 100 WHERE seq = 2").await;
+        house.tamper("UPDATE audit SET seq = 2 WHERE seq = 3").await;
+        house.tamper("UPDATE audit SET seq = 3 WHERE seq = 100").await;
         assert_eq!(fault(&house, &[]).await, (2, Fault::Altered));
     }
 
@@ -226,13 +207,25 @@ on_both! {
         let head = audit.tip().await.unwrap();
         write(&house, 3).await;
         assert_eq!(audit.verify([head]).await.unwrap().unwrap().heads, 1);
-        tamper(&house, "DELETE FROM audit WHERE seq > 4").await;
-        tamper(&house, "UPDATE audit_state SET last_seq = 4, last_hash = (SELECT hash FROM audit WHERE seq = 4)").await;
+        house.tamper("DELETE FROM audit WHERE seq > 4").await;
+        house.tamper("UPDATE audit_state SET last_seq = 4, last_hash = (SELECT hash FROM audit WHERE seq = 4)").await;
         assert!(audit.verify([]).await.unwrap().is_ok());
         assert_eq!(fault(&house, &[head]).await, (5, Fault::CutTail { until: 6 }));
         // Grown again to the old length it is another chain.
         write(&house, 5).await;
         assert_eq!(fault(&house, &[head]).await, (6, Fault::HeadDiffers));
+    }
+
+    async fn a_log_whose_end_was_moved_back_takes_no_more(house) {
+        write(&house, 5).await;
+        house.tamper("UPDATE audit_state SET last_seq = 3, last_hash = (SELECT hash FROM audit WHERE seq = 3)").await;
+        // Not mistaken for a name that is taken, and nothing is half done.
+        let refused = house.store.people().add(new_user("ann", Role::User), entry(), noon()).await.unwrap_err();
+        assert_eq!(refused.code(), "store.failed");
+        assert_eq!(house.store.people().count().await.unwrap(), 0);
+        assert_eq!(fault(&house, &[]).await, (3, Fault::TipDiffers));
+        // What needs no entry goes on.
+        house.store.settings().put("a", "b", noon()).await.unwrap();
     }
 
     async fn heads_are_kept_until_they_are_delivered(house) {
@@ -272,7 +265,7 @@ on_both! {
             house.store.audit().append(many, noon()).await.unwrap();
         }
         assert_eq!(house.whole_log().await, 2500);
-        tamper(&house, "UPDATE audit_people SET value = 'x' WHERE seq = 2222").await;
+        house.tamper("UPDATE audit_people SET value = 'x' WHERE seq = 2222").await;
         assert_eq!(fault(&house, &[]).await, (2222, Fault::PersonAltered { kind: "address".to_owned() }));
     }
 }

@@ -44,11 +44,11 @@ pub(crate) use on_both;
 pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) url: DatabaseUrl,
-    _database: Guard,
+    database: Guard,
 }
 
-#[expect(dead_code, reason = "held for their Drop")]
 enum Guard {
+    #[expect(dead_code, reason = "held for its Drop")]
     File(tempfile::TempDir),
     Postgres(pg::Database),
 }
@@ -58,21 +58,37 @@ impl House {
         let directory = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::file(directory.path().join("data").join("gatehouse.db"));
         let store = Store::open(&url, patient()).await.unwrap();
-        House { store, url, _database: Guard::File(directory) }
+        House { store, url, database: Guard::File(directory) }
     }
 
     pub(crate) async fn postgresql() -> House {
         let database = postgres_database().await;
         let url: DatabaseUrl = database.url().parse().unwrap();
         let store = Store::open(&url, patient()).await.unwrap();
-        House { store, url, _database: Guard::Postgres(database) }
+        House { store, url, database: Guard::Postgres(database) }
     }
 
     /// A house of the same kind with a database of its own.
     pub(crate) async fn another(&self) -> House {
-        match self._database {
+        match self.database {
             Guard::File(_) => House::sqlite().await,
             Guard::Postgres(_) => House::postgresql().await,
+        }
+    }
+
+    /// What somebody does who has the database but not the program.
+    pub(crate) async fn tamper(&self, sql: &str) {
+        match &self.database {
+            Guard::File(_) => {
+                let url = self.url.to_string();
+                let file = url.strip_prefix("sqlite:").unwrap();
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+                let mut database = sqlx::ConnectOptions::connect(&options).await.unwrap();
+                let sql = sqlx::AssertSqlSafe(sql.to_owned());
+                let done = sqlx::Executor::execute(&mut database, sql).await.unwrap();
+                assert!(done.rows_affected() > 0, "nothing was tampered with");
+            }
+            Guard::Postgres(database) => drop(database.run(sql).unwrap()),
         }
     }
 

@@ -2,10 +2,11 @@
 
 use crate::house::{BOOT, NODE, after, end_of, new_session, noon, on_both, stored_noon};
 use model::session::{Counters, EndReason, Ingress};
-use model::{Coded, NodeId, Policy, SessionId, TargetId};
+use model::{Coded, NodeId, Policy, SessionId, SubjectId, TargetId};
 use std::collections::HashSet;
 use store::{
-    Cursor, NewSession, PageRequest, SessionChange, SessionEnd, SessionFilter, SessionStatus, TokenHash,
+    Cursor, NewSession, PageRequest, SessionChange, SessionEnd, SessionFilter, SessionSort, SessionStatus,
+    TokenHash,
 };
 use uuid::Uuid;
 
@@ -178,6 +179,61 @@ on_both! {
         assert!(found.next.is_none());
         page = PageRequest { offset: 10, ..PageRequest::first(3) };
         assert!(sessions.list(&filter, &page).await.unwrap().items.is_empty());
+    }
+
+    async fn an_extension_is_counted_and_who_ends_it_is_kept(house) {
+        let session = NewSession { port_mapping: Some("5901:5900".to_owned()), ..new_session(&house.target("desk").await) };
+        let sessions = house.store.sessions();
+        sessions.start(session.clone()).await.unwrap();
+        assert!(sessions.extend(session.id, after(900), noon()).await.unwrap());
+        assert!(sessions.extend(session.id, after(1800), noon()).await.unwrap());
+        let (early, late) = (SubjectId(Uuid::from_u128(7)), SubjectId(Uuid::from_u128(8)));
+        let wish = SessionChange { ended_by: Some(early), policy: Some(Policy { frozen: true, ..Policy::default() }), ..SessionChange::default() };
+        assert!(sessions.change(session.id, wish, after(1)).await.unwrap());
+        sessions.end(end_of(session.id, EndReason::Killed)).await.unwrap();
+        let row = sessions.find(session.id).await.unwrap().unwrap();
+        assert_eq!((row.extensions, row.expires_at, row.frozen), (2, Some(stored_noon() + chrono::TimeDelta::seconds(1800)), true));
+        assert_eq!((row.ended_by, row.port_mapping.as_deref()), (Some(early), Some("5901:5900")));
+        assert!(!sessions.extend(session.id, after(9), noon()).await.unwrap());
+        let other = NewSession { id: SessionId(Uuid::now_v7()), ..session };
+        sessions.start(other.clone()).await.unwrap();
+        sessions.end(SessionEnd { ended_by: Some(late), ..end_of(other.id, EndReason::Killed) }).await.unwrap();
+        assert_eq!(sessions.find(other.id).await.unwrap().unwrap().ended_by, Some(late));
+    }
+
+    async fn the_riskiest_come_first_and_pages_go_on_there(house) {
+        let target = house.target("desk").await;
+        let sessions = house.store.sessions();
+        for n in 0..12 {
+            sessions.start(NewSession { started_at: after(n), ..new_session(&target) }).await.unwrap();
+        }
+        // Nobody scores sessions yet: four of each score, by the second they started in.
+        house.tamper("UPDATE vnc_sessions SET risk_score = 70.5 WHERE start_time >= '2026-11-20T12:00:04' AND start_time < '2026-11-20T12:00:08'").await;
+        house.tamper("UPDATE vnc_sessions SET risk_score = 95 WHERE start_time >= '2026-11-20T12:00:08'").await;
+        let by_risk = SessionFilter { sort: SessionSort::Risk, ..SessionFilter::default() };
+        let all = sessions.list(&by_risk, &PageRequest::default()).await.unwrap().items;
+        let key = |row: &store::SessionRecord| (row.risk_score, row.start_time.timestamp());
+        assert!(all.windows(2).all(|pair| key(&pair[0]) > key(&pair[1])), "{all:?}");
+        let mut seen = Vec::new();
+        let mut page = PageRequest::first(3);
+        loop {
+            let found = sessions.list(&by_risk, &page).await.unwrap();
+            seen.extend(found.items.iter().map(|row| row.id));
+            let Some(next) = found.next else { break };
+            assert_eq!(sessions.count_before(&by_risk, next).await.unwrap(), seen.len() as u64);
+            page.after = Some(next.to_string().parse().unwrap());
+        }
+        assert_eq!(seen, all.iter().map(|row| row.id).collect::<Vec<_>>());
+        for (score, count) in [(0.0, 12), (70.5, 8), (70.6, 4), (95.1, 0)] {
+            let filter = SessionFilter { min_risk: Some(score), ..SessionFilter::default() };
+            assert_eq!(sessions.count(&filter).await.unwrap(), count, "{score}");
+            let rows = sessions.list(&filter, &PageRequest::default()).await.unwrap().items;
+            assert_eq!(rows.len() as u64, count);
+            assert!(rows.windows(2).all(|pair| pair[0].start_time > pair[1].start_time));
+        }
+        // A cursor keeps its order, whatever is asked for beside it.
+        let plain = sessions.list(&SessionFilter::default(), &page).await.unwrap().items;
+        assert_eq!(plain.last().unwrap().id, all.last().unwrap().id);
     }
 
     async fn filters_and_counts(house) {

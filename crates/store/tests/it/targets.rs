@@ -2,10 +2,10 @@
 
 use crate::house::{new_session, new_target, new_ticket, noon, on_both, stored_noon};
 use model::Coded;
-use model::target::{Address, Identity, Security, Strength};
+use model::target::{Address, Identity, Kind, Security, Strength};
 use std::sync::Mutex;
 use std::time::Duration;
-use store::{AddTargetError, NewTarget, Sealed, TargetChange, TicketState};
+use store::{AddTargetError, NewTarget, Sealed, TargetChange, TargetFilter, TicketState, Window};
 
 on_both! {
     async fn every_field_comes_back(house) {
@@ -86,6 +86,113 @@ on_both! {
         assert_eq!((bare.sealed_secret, bare.username), (None, None));
         let gone = targets.change(new_target("x").id, TargetChange::default(), later).await.unwrap();
         assert_eq!(gone, None);
+    }
+
+    async fn a_secret_does_not_follow_to_another_place(house) {
+        let pinned = |pin: &str| Identity::Pinned(pin.repeat(32));
+        let old = Security { identity: pinned("ab"), seen: Some(Strength::Authenticated), ..Security::default() };
+        let elsewhere = || Some(Address::Tcp { host: "other.example".to_owned(), port: 5901 });
+        let none = TargetChange::default;
+        let security = |edit: fn(&mut Security)| {
+            let mut security = old.clone();
+            edit(&mut security);
+            Some(security)
+        };
+        let first_use = Identity::FirstUse;
+        // The change; whether the secret stays; the identity afterwards; whether what was seen stays.
+        let cases = [
+            (none(), true, pinned("ab"), true),
+            (TargetChange { name: Some("new".to_owned()), username: Some(None), ..none() }, true, pinned("ab"), true),
+            (TargetChange { address: Some(new_target("x").address), ..none() }, true, pinned("ab"), true),
+            (TargetChange { security: security(|s| s.anonymous_tls = true), ..none() }, true, pinned("ab"), true),
+            (TargetChange { address: elsewhere(), ..none() }, false, first_use.clone(), false),
+            (TargetChange { address: Some(Address::TestCard), ..none() }, false, first_use.clone(), false),
+            (TargetChange { address: elsewhere(), security: security(|_| {}), ..none() }, false, first_use.clone(), false),
+            (TargetChange { security: security(|s| s.floor = Strength::EncryptedVerified), ..none() }, false, first_use.clone(), true),
+            (TargetChange { security: security(|s| s.identity = Identity::Verify), ..none() }, false, Identity::Verify, true),
+            (TargetChange { security: security(|s| s.identity = Identity::Pinned("cd".repeat(32))), ..none() }, false, pinned("cd"), true),
+        ];
+        let targets = house.store.targets();
+        for (n, (change, stays, identity, seen)) in cases.into_iter().enumerate() {
+            let secret = Some(Sealed(vec![7]));
+            let new = NewTarget { security: old.clone(), sealed_secret: secret.clone(), ..new_target(&format!("t{n}")) };
+            let added = targets.add(new, noon()).await.unwrap();
+            let changed = targets.change(added.id, change.clone(), noon()).await.unwrap().unwrap();
+            assert_eq!(changed.sealed_secret.is_some(), stays, "{change:?}");
+            assert_eq!(changed.security.identity, identity, "{change:?}");
+            assert_eq!(changed.security.seen.is_some(), seen, "{change:?}");
+            // A secret that comes with the change is for the new place.
+            let fresh = Some(Sealed(vec![8]));
+            let again = TargetChange { name: None, sealed_secret: Some(fresh.clone()), ..change };
+            let changed = targets.change(added.id, again, noon()).await.unwrap().unwrap();
+            assert_eq!(changed.sealed_secret, fresh);
+        }
+    }
+
+    async fn of_two_who_change_a_target_one_is_told(house) {
+        let target = house.target("desk").await;
+        assert_eq!(target.version, 1);
+        let stores = [house.store.clone(), house.neighbor().await];
+        let tasks: Vec<_> = (0..8).map(|n| {
+            let targets = stores[n % 2].targets();
+            let change = TargetChange { version: Some(1), description: Some(format!("by {n}")), ..TargetChange::default() };
+            tokio::spawn(async move { targets.change(target.id, change, noon()).await })
+        }).collect();
+        let mut won = 0;
+        for task in tasks {
+            match task.await.unwrap() {
+                Ok(changed) => {
+                    assert_eq!(changed.unwrap().version, 2);
+                    won += 1;
+                }
+                Err(told) => assert_eq!(told.code(), "target.changed_meanwhile"),
+            }
+        }
+        assert_eq!(won, 1);
+        // What a console sees counts as a change, too.
+        let pin = |security: &mut Security| security.seen = Some(Strength::Authenticated);
+        house.store.targets().update_security(target.id, pin, noon()).await.unwrap();
+        assert_eq!(house.store.targets().find(target.id).await.unwrap().unwrap().version, 3);
+    }
+
+    async fn targets_are_found_by_words_and_tags(house) {
+        let targets = house.store.targets();
+        let make = |name: &str, tags: &[&str], description: &str| NewTarget {
+            tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+            description: description.to_owned(),
+            thumbnails: true,
+            ..new_target(name)
+        };
+        let lab = targets.add(make("Lab 1", &["Linux", " linux ", "lab"], "in room 7"), noon()).await.unwrap();
+        assert_eq!((lab.tags.as_slice(), lab.thumbnails, lab.kind), (["lab".to_owned(), "linux".to_owned()].as_slice(), true, Kind::Vnc));
+        targets.add(make("Lab 2", &["linux-arm"], "100% ours"), noon()).await.unwrap();
+        let card = NewTarget { address: Address::TestCard, ..make("card", &[], "") };
+        assert_eq!(targets.add(card, noon()).await.unwrap().kind, Kind::TestCard);
+        let found = |filter: TargetFilter| {
+            let targets = targets.clone();
+            async move {
+                let listed = targets.page(&filter, Window::default()).await.unwrap();
+                listed.items.into_iter().map(|target| target.name).collect::<Vec<_>>()
+            }
+        };
+        let search = |text: &str| TargetFilter { search: Some(text.to_owned()), ..TargetFilter::default() };
+        let tag = |text: &str| TargetFilter { tag: Some(text.to_owned()), ..TargetFilter::default() };
+        assert_eq!(found(search("LAB")).await, ["Lab 1", "Lab 2"]);
+        assert_eq!(found(search("room 7")).await, ["Lab 1"]);
+        assert_eq!(found(search("0%")).await, ["Lab 2"]);
+        assert_eq!(found(search("desk.example")).await, ["Lab 1", "Lab 2"]);
+        assert_eq!(found(tag("LINUX")).await, ["Lab 1"]);
+        assert_eq!(found(tag("lin")).await, Vec::<String>::new());
+        let both = TargetFilter { tag: Some("lab".to_owned()), ..search("lab 2") };
+        assert_eq!(found(both).await, Vec::<String>::new());
+        let retag = TargetChange { tags: Some(vec!["x".to_owned()]), thumbnails: Some(false), ..TargetChange::default() };
+        let retagged = targets.change(lab.id, retag, noon()).await.unwrap().unwrap();
+        assert_eq!((retagged.tags.as_slice(), retagged.thumbnails), (["x".to_owned()].as_slice(), false));
+        let many: Vec<String> = (0..33).map(|n| n.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        for bad in [make("b", &["a\"b"], ""), make("b", &[""], ""), make("b", &[&"x".repeat(51)], ""), make("b", &many, ""), make("b", &[], "a\0b"), make("b", &[], &"x".repeat(4001))] {
+            assert_eq!(targets.add(bad, noon()).await.unwrap_err().code(), "target.text_invalid");
+        }
     }
 
     async fn the_first_pin_stays(house) {

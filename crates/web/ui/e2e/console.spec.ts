@@ -208,9 +208,10 @@ for (const language of LANGUAGES) {
       await expect.poll(() => colors(page)).toBeGreaterThan(1);
       const list = await context.newPage();
       await prefer(list, language, 'light');
-      await list.goto('/');
-      const mine = list.locator('.session').filter({ hasText: guest.name });
-      await mine.first().getByRole('button').click();
+      await list.goto('/sessions');
+      const mine = list.getByRole('row').filter({ hasText: guest.name }).first();
+      await mine.locator('[aria-expanded]').click();
+      await mine.locator('.danger').click();
       await list.getByRole('dialog').getByRole('button').first().click();
       await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'ended');
       await expect(page.getByRole('alert')).toContainText('session.killed');

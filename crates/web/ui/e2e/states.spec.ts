@@ -2,11 +2,10 @@
  * Loading and failing: states that a healthy server does not show. Answers are scripted at the network's edge; the
  * page, its policy and its words are the real ones.
  */
-import type { Page, Route, WebSocketRoute } from '@playwright/test';
+import type { Page, WebSocketRoute } from '@playwright/test';
 import { expect, LANGUAGES, prefer, shootSizes, test, type Language } from './page.ts';
 
 const TOKEN = 'a'.repeat(52);
-const now = () => new Date(Date.now() - 240_000).toISOString();
 
 const problem = (status: number, code: string, detail?: string) => ({
   status,
@@ -14,65 +13,6 @@ const problem = (status: number, code: string, detail?: string) => ({
   body: JSON.stringify({ code, detail }),
 });
 const good = (body: unknown) => ({ status: 200, contentType: 'application/json', body: JSON.stringify(body) });
-
-const TARGETS = [
-  {
-    id: '1',
-    number: 101,
-    name: 'Lab desktop',
-    address: '192.0.2.10:5901',
-    kind: 'tcp',
-    security: { floor: 'open', seen: 'encrypted_verified' },
-    active_sessions: 2,
-  },
-  {
-    id: '2',
-    number: 102,
-    name: 'جهاز المكتبة',
-    address: '[2001:db8::7]:5900',
-    kind: 'tcp',
-    security: { floor: 'open', seen: 'authenticated' },
-    active_sessions: 0,
-  },
-  {
-    id: '3',
-    number: 103,
-    name: 'Build server with a rather long name in the second rack',
-    address: 'build-02.example.net:5902',
-    kind: 'tcp',
-    security: { floor: 'open', seen: 'open' },
-    active_sessions: 0,
-  },
-  { id: '4', number: 104, name: 'Test card', address: 'testcard', kind: 'test_card', security: {}, active_sessions: 0 },
-];
-const SESSIONS = [
-  {
-    id: 's1',
-    target_name: 'Lab desktop',
-    subject: 'admin',
-    client_ip: '198.51.100.23',
-    start_time: now(),
-    stage: 'live',
-    frozen: false,
-    view_only: false,
-  },
-  {
-    id: 's2',
-    target_name: 'Lab desktop',
-    subject: 'سارة',
-    client_ip: '198.51.100.24',
-    start_time: now(),
-    stage: 'live',
-    frozen: true,
-    view_only: true,
-  },
-];
-
-async function list(page: Page, targets: (route: Route) => Promise<void>, sessions: unknown[] = []) {
-  await page.routeWebSocket('**/ws/events*', () => undefined);
-  await page.route('**/api/targets', targets);
-  await page.route(/\/api\/sessions\?/, (route) => route.fulfill(good({ sessions })));
-}
 
 function info(page: Page, body: object = {}) {
   return page.route('**/api/console/*/info', (route) =>
@@ -113,133 +53,6 @@ function grayScreen(ws: WebSocketRoute): void {
 for (const language of LANGUAGES) {
   test.describe(language, () => {
     test.beforeEach(({ page }) => prefer(page, language, 'light'));
-
-    test('log in: checking', async ({ page }) => {
-      await page.route('**/api/auth/link', () => undefined);
-      await page.goto('/login#token=abc');
-      await expect(page.getByRole('status')).toBeVisible();
-      expect(page.url(), 'the token leaves the address bar').not.toContain('abc');
-      await shootSizes(page, 'login-working', language);
-    });
-
-    for (const [state, code, status] of [
-      ['used', 'admin.link_used', 410],
-      ['expired', 'admin.link_expired', 410],
-      ['unknown', 'admin.link_unknown', 404],
-    ] as const) {
-      test(`log in: ${state}`, async ({ page, watched }) => {
-        watched.allowNetworkErrors();
-        await page.route('**/api/auth/link', (route) => route.fulfill(problem(status, code)));
-        await page.goto('/login#token=abc');
-        await expect(page.getByRole('alert')).toContainText(code);
-        await expect(page.getByRole('alert')).toContainText('gatehouse admin link');
-        await shootSizes(page, `login-${state}`, language);
-      });
-    }
-
-    test('log in: no token', async ({ page }) => {
-      await page.goto('/login');
-      await expect(page.getByRole('alert')).toContainText('gatehouse admin link');
-      await shootSizes(page, 'login-none', language);
-    });
-
-    test('list: loading shows its shape only after a moment', async ({ page }) => {
-      await list(page, () => new Promise(() => undefined));
-      await page.goto('/');
-      await expect(page.getByRole('status')).toBeVisible();
-      await shootSizes(page, 'targets-loading', language);
-    });
-
-    test('list: first use', async ({ page }) => {
-      await list(page, (route) => route.fulfill(good({ targets: [] })));
-      await page.goto('/');
-      await expect(page.getByRole('heading', { level: 2 })).toBeVisible();
-      await shootSizes(page, 'targets-empty', language);
-      await page.getByRole('main').getByRole('button').click();
-      await expect(page.getByRole('dialog')).toBeVisible();
-      await shootSizes(page, 'targets-add', language);
-      await page.keyboard.press('Escape');
-      await expect(page.getByRole('dialog')).toBeHidden();
-    });
-
-    test('list: filled, and the end of a session asks first', async ({ page }) => {
-      await list(page, (route) => route.fulfill(good({ targets: TARGETS })), SESSIONS);
-      await page.goto('/');
-      await expect(page.locator('main .row')).toHaveCount(4);
-      await shootSizes(page, 'targets-list', language);
-      let ended = '';
-      await page.route('**/api/sessions/*/kill', (route) => {
-        ended = route.request().url();
-        return route.fulfill(good({}));
-      });
-      await page.locator('.session .danger').first().click();
-      await expect(page.getByRole('dialog')).toContainText('Lab desktop');
-      expect(ended).toBe('');
-      await shootSizes(page, 'targets-end', language);
-      await page.getByRole('dialog').getByRole('button').first().click();
-      await expect(page.getByRole('dialog')).toBeHidden();
-      expect(ended).toContain('/api/sessions/s1/kill');
-    });
-
-    test('list: a console that is refused says why at its row', async ({ page, watched }) => {
-      watched.allowNetworkErrors();
-      await list(page, (route) => route.fulfill(good({ targets: TARGETS })), SESSIONS);
-      await page.route('**/api/targets/1/test', (route) =>
-        route.fulfill(
-          good({
-            ok: true,
-            desktop_name: 'lab:1 (ada)',
-            width: 1280,
-            height: 800,
-            security_type: 'VeNCrypt X509None',
-            strength: 'encrypted_verified',
-            peer_identity: '3f:8a:11:c0:5e',
-          }),
-        ),
-      );
-      await page.route('**/api/vm/2/console/request', (route) => route.fulfill(problem(502, 'target.wrong_password')));
-      await page.goto('/');
-      await page.getByRole('listitem').nth(0).getByRole('button').first().click();
-      await page.getByRole('listitem').nth(1).getByRole('button').last().click();
-      await expect(page.getByRole('alert')).toContainText('target.wrong_password');
-      await expect(page.getByText('VeNCrypt X509None')).toBeVisible();
-      await shootSizes(page, 'targets-refused', language);
-    });
-
-    test('list: not logged in', async ({ page, watched }) => {
-      watched.allowNetworkErrors();
-      await list(page, (route) => route.fulfill(problem(401, 'auth.required')));
-      await page.goto('/');
-      await expect(page.getByRole('alert')).toContainText('gatehouse admin link');
-      await shootSizes(page, 'targets-shut', language);
-    });
-
-    test('list: the server failed', async ({ page, watched }) => {
-      watched.allowNetworkErrors();
-      await list(page, (route) => route.fulfill(problem(503, 'store.unavailable')));
-      await page.goto('/');
-      await expect(page.getByRole('alert')).toContainText('store.unavailable');
-      await shootSizes(page, 'targets-error', language);
-    });
-
-    test('list: offline keeps what was read and says since when', async ({ page, watched, context }) => {
-      watched.allowNetworkErrors();
-      await list(page, (route) => route.fulfill(good({ targets: TARGETS })), SESSIONS);
-      await page.goto('/');
-      await expect(page.locator('main .row')).toHaveCount(4);
-      await page.unroute('**/api/targets');
-      await context.setOffline(true);
-      await expect(page.locator('.stale')).toBeVisible();
-      await expect(page.locator('main .row')).toHaveCount(4);
-      await shootSizes(page, 'targets-offline', language);
-      await context.setOffline(false);
-    });
-
-    test('no such page', async ({ page }) => {
-      await page.goto('/nowhere/at/all');
-      await expect(page.getByRole('alert')).toContainText('interface.not_found');
-      await shootSizes(page, 'missing-page', language);
-    });
 
     test('console: connecting', async ({ page }) => {
       await info(page, { state: 'waiting' });
@@ -350,7 +163,8 @@ for (const language of LANGUAGES) {
       await info(page, { live_events: true, session_id: 's7' });
       let tell: ((event: object) => void) | undefined;
       await page.routeWebSocket('**/ws/events*', (ws) => {
-        tell = (event) => ws.send(JSON.stringify({ timestamp: now(), ...event }));
+        tell = (event) =>
+          ws.send(JSON.stringify({ timestamp: new Date(Date.now() - 240_000).toISOString(), ...event }));
       });
       let console: WebSocketRoute | undefined;
       await socket(page, (ws) => {

@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
-const text = /\.(js|css|html|svg|txt|json)$/;
+const text = /\.(js|css|html|svg|txt|json|webmanifest)$/;
 const root = new URL('../dist/', import.meta.url).pathname;
 
 for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {

@@ -47,27 +47,42 @@ export async function call<P extends Path, M extends MethodOf<P>>(
   path: P,
   wish: Wish<P, M>,
 ): Promise<Answer<P, M>> {
+  const filled = address(path, wish.path ?? {}, wish.query ?? {});
+  return (await ask(method.toUpperCase(), filled, wish.body)) as Answer<P, M>;
+}
+
+/** Told when the server no longer knows who asks. */
+let loggedOut: () => void = () => undefined;
+export function whenLoggedOut(tell: () => void): void {
+  loggedOut = tell;
+}
+
+/** Asks at an address that is filled in already. */
+export async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
   const init: RequestInit = {
-    method: method.toUpperCase(),
+    method,
     signal: AbortSignal.timeout(PATIENCE),
     headers: { accept: 'application/json' },
   };
-  const body: unknown = wish.body;
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { accept: 'application/json', 'content-type': 'application/json' };
   }
   let response: Response;
   try {
-    response = await fetch(address(path, wish.path ?? {}, wish.query ?? {}), init);
+    response = await fetch(path, init);
   } catch {
     throw new FailureError({ code: navigator.onLine ? 'interface.no_answer' : 'interface.offline' });
   }
   const text = await response.text().catch(() => '');
   const answer = parse(text);
-  if (!response.ok) throw refusal(response.status, answer);
-  return answer as Answer<P, M>;
+  if (response.ok) return answer;
+  const refused = refusal(response, answer);
+  if (LOGGED_OUT.has(refused.failure.code)) loggedOut();
+  throw refused;
 }
+
+const LOGGED_OUT: ReadonlySet<string> = new Set(['auth.required']);
 
 /** `/api/targets/{id}` with its parameters filled in. */
 export function address(path: string, parameters: object, query: object = {}): string {
@@ -91,15 +106,18 @@ function parse(text: string): unknown {
 }
 
 /** A refusal's code from `application/problem+json`, or one that says what its status means. */
-function refusal(status: number, answer: unknown): FailureError {
-  const problem = (answer ?? {}) as { code?: unknown; details?: unknown };
+function refusal({ status, headers }: Response, answer: unknown): FailureError {
+  const problem = (answer ?? {}) as { code?: unknown; details?: unknown; current?: unknown };
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  const wait = Number.isFinite(seconds) && seconds > 0 ? { retryAfter: seconds } : {};
   // Its `detail` is an English sentence for programs' logs; people are told by the catalogue.
   if (isCode(problem.code)) {
-    return new FailureError({ code: problem.code, ...detailsOf(problem.details) }, status);
+    const failure = { code: problem.code, ...detailsOf(problem.details), ...wait };
+    return new FailureError(failure, status, problem.current);
   }
   if (status === 401) return new FailureError({ code: 'auth.required' }, status);
   if (status === 404) return new FailureError({ code: 'interface.not_found' }, status);
-  return new FailureError({ code: 'interface.unknown', detail: `HTTP ${status}` }, status);
+  return new FailureError({ code: 'interface.unknown', detail: `HTTP ${status}`, ...wait }, status);
 }
 
 export const api = {

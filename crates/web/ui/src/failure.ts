@@ -14,6 +14,8 @@ export interface Failure {
   presented?: string | undefined;
   /** Who did it. */
   by?: string | undefined;
+  /** Seconds after which it may go better. */
+  retryAfter?: number | undefined;
 }
 
 /** What a refusal adds to its code for people: fingerprints, so far. */
@@ -34,7 +36,9 @@ export const OWN_CODES = [
   'interface.unreadable_picture',
   'interface.unknown',
   'interface.not_found',
-  'interface.no_link',
+  'interface.popup_blocked',
+  'interface.no_right',
+  'interface.wrong_password',
 ] as const;
 
 /** `target.wrong_password` to `failure-target-wrong-password`. */
@@ -60,6 +64,8 @@ export class FailureError extends Error {
   constructor(
     readonly failure: Failure,
     readonly status = 0,
+    /** Of a change that came too late: the thing as it is now. */
+    readonly current?: unknown,
   ) {
     super(failure.code);
   }

@@ -66,6 +66,11 @@ class Locale {
     write('language', language);
   }
 
+  /** The language of a person's profile counts where this browser was never told another. */
+  suggest(language: string | null | undefined): void {
+    if (read('language') === null && (language === 'en' || language === 'ar')) this.language = language;
+  }
+
   chooseDigits(digits: Digits): void {
     this.digits = digits;
     write('digits', digits);
@@ -115,6 +120,26 @@ class Locale {
           ? ([Math.floor(seconds / 60), 'minute'] as const)
           : ([Math.round(seconds / 3600), 'hour'] as const);
     return this.number(value, { style: 'unit', unit, unitDisplay: this.language === 'ar' ? 'long' : 'short' });
+  }
+
+  /** "3.2 MB", in the largest unit that keeps the number small. */
+  bytes(count: number, each: '' | '-per-second' = ''): string {
+    const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
+    const step = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
+    const value = count / 1000 ** step;
+    const unit = `${units[step] ?? 'byte'}${each}`;
+    const digits = value < 10 && step > 0 ? 1 : 0;
+    return this.number(value, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: digits });
+  }
+
+  /** What stands between the entries of a list that has no "and". */
+  get comma(): string {
+    return this.language === 'ar' ? '، ' : ', ';
+  }
+
+  /** "Admins, Operators and Lab". */
+  list(items: readonly string[]): string {
+    return new Intl.ListFormat(this.tag, { type: 'conjunction' }).format(items);
   }
 }
 

@@ -2,7 +2,7 @@ import { FluentResource } from '@fluent/bundle';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { END_REASONS } from './console/close';
-import { messageId, OWN_CODES } from './failure';
+import { OWN_CODES, tellingId } from './failure';
 import { catalogue, LANGUAGES, locale, preferred, type Language } from './i18n.svelte';
 
 type Pattern = string | readonly unknown[] | null;
@@ -28,6 +28,87 @@ function variables(part: unknown, into = new Set<string>()): Set<string> {
   }
   return into;
 }
+
+/** The keys of every choice by number, for each message that has one. */
+function counted(language: Language): Map<string, string[][]> {
+  const found = new Map<string, string[][]>();
+  const walk = (id: string, part: unknown): void => {
+    if (Array.isArray(part)) return part.forEach((inner) => walk(id, inner));
+    if (part === null || typeof part !== 'object') return;
+    const node = part as Record<string, unknown>;
+    if (node.type === 'select') {
+      const keys = (node.variants as { key: { type: string; value: string | number } }[]).map(({ key }) => key);
+      // A number among the keys is that very number, beside the forms.
+      const forms = keys.filter(({ type }) => type !== 'num').map(({ value }) => String(value));
+      if (forms.includes('one')) found.set(id, [...(found.get(id) ?? []), forms.sort()]);
+    }
+    Object.values(node).forEach((inner) => walk(id, inner));
+  };
+  for (const message of new FluentResource(catalogue(language)).body) {
+    walk(message.id, message.value);
+    for (const [name, value] of Object.entries(message.attributes)) walk(`${message.id}.${name}`, value);
+  }
+  return found;
+}
+
+/** What a message says, with all its forms and without its variables. */
+function texts(language: Language): Map<string, string> {
+  const told = (part: unknown): string => {
+    if (typeof part === 'string') return part;
+    if (Array.isArray(part)) return part.map(told).join(' ');
+    if (part === null || typeof part !== 'object') return '';
+    const node = part as Record<string, unknown>;
+    if (node.type === 'select')
+      return (node.variants as { value: unknown }[]).map(({ value }) => told(value)).join(' ');
+    return '';
+  };
+  const found = new Map<string, string>();
+  for (const message of new FluentResource(catalogue(language)).body) {
+    found.set(message.id, told(message.value));
+    for (const [name, value] of Object.entries(message.attributes)) found.set(`${message.id}.${name}`, told(value));
+  }
+  return found;
+}
+
+/** Terms with their stems, since Arabic bends its words. */
+const GLOSSARY: readonly [RegExp, RegExp][] = [
+  [/\bsessions?\b/i, /جلس/],
+  [/\bconsoles?\b/i, /تحكم/],
+  [/\btargets?\b/i, /وجه/],
+  [/\bmachines?\b/i, /جهاز|أجهزة/],
+  [/\bdesktops?\b/i, /سطح (?:ال)?مكتب|شاشة/],
+  [/\bview-only\b/i, /للمشاهدة فقط/],
+  [/\btickets?\b/i, /تذكر/],
+  [/\bclipboards?\b/i, /حافظ/],
+  [/\bfull screen\b/i, /ملء الشاشة/],
+  [/\bfreez|\bfrozen\b/i, /تجميد|مجم[ّ]?د|يجم[ّ]?د/],
+  [/\bthaw/i, /إلغاء (?:ال)?تجميد/],
+  [/\baudit log\b/i, /سجل التدقيق/],
+  [/\bgateway\b/i, /بواب/],
+  [/\bgroups?\b/i, /مجموع/],
+  [/\brole\b/i, /دور/],
+  [/\bsettings?\b/i, /إعداد/],
+  [/\blog[- ]ins?\b|\blogs? in\b|\blogged in\b/i, /دخول|دخل|يدخل|دخلت/],
+  [/\blogs? out\b|\blogged out\b/i, /خروج/],
+  [/\bAPI tokens?\b/i, /رموز الوصول|رمز [و]?(?:ال)?وصول|رموز [و]?وصول/],
+  [/\bfirewall\b/i, /جدار (?:ال)?حماية/],
+  [/\brecording\b/i, /تسجيل/],
+];
+
+/** Messages that say the same thing by other words, each for a reason of Arabic style. */
+const OTHERWISE: ReadonlySet<string> = new Set([
+  // "You are still logged in" is told by what did not happen.
+  'log-out-failed',
+  // A program does not log in there, it shows its token.
+  'api-docs-note',
+]);
+
+/** Names of products, protocols, keys, commands and abbreviations that Arabic readers know in Latin letters. */
+const LATIN: ReadonlySet<string> = new Set(
+  'Gatehouse VNC TLS SHA-256 OpenAPI Ctrl Alt Shift B gatehouse serve demo vnc host:port Authorization Bearer'.split(
+    ' ',
+  ),
+);
 
 function sources(): string {
   const files = import.meta.glob<string>('./**/*.{svelte,ts}', { query: '?raw', import: 'default', eager: true });
@@ -66,8 +147,11 @@ describe('catalogues', () => {
     for (const language of LANGUAGES) {
       const messages = shape(language);
       for (const code of codes) {
+        // Of its own, or of its area where that says all there is to say.
+        const id = tellingId({ code }, (known) => messages.has(known));
+        if (code !== 'interface.unknown') expect(id, `${language} ${code}`).not.toBe('failure-interface-unknown');
         for (const part of ['', '.why', '.next'])
-          expect(messages.has(messageId(code) + part), `${language} ${code}${part}`).toBe(true);
+          expect(messages.has(id + part), `${language} ${id}${part}`).toBe(true);
       }
       for (const id of messages.keys()) {
         if (!id.startsWith('failure-') || id === 'failure-code' || id.includes('.')) continue;
@@ -75,6 +159,35 @@ describe('catalogues', () => {
         expect(messages.has(`${id}.next`), id).toBe(true);
       }
     }
+  });
+
+  it('count in all six forms of Arabic, wherever English counts', () => {
+    const english = counted('en');
+    const arabic = counted('ar');
+    expect([...arabic.keys()].sort()).toEqual([...english.keys()].sort());
+    for (const [id, forms] of arabic) {
+      for (const found of forms) expect(found, id).toEqual(['few', 'many', 'one', 'other', 'two', 'zero']);
+    }
+  });
+
+  it('translate the terms of the glossary as it says', () => {
+    const english = texts('en');
+    const arabic = texts('ar');
+    const wrong = [...english].flatMap(([id, text]) =>
+      GLOSSARY.filter(([term, word]) => term.test(text) && !word.test(arabic.get(id) ?? '') && !OTHERWISE.has(id)).map(
+        ([term]) => `${id}: ${term.source}: ${arabic.get(id)}`,
+      ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('leave no word in Latin letters but names and abbreviations', () => {
+    const found = [...texts('ar')].flatMap(([id, text]) =>
+      [...text.matchAll(/[A-Za-z][A-Za-z0-9]*(?:[-.:/][A-Za-z0-9]+)*/g)]
+        .filter(([word]) => !LATIN.has(word))
+        .map(([word]) => `${id}: ${word}`),
+    );
+    expect(found).toEqual([]);
   });
 
   it('count in the Arabic plural forms', () => {
@@ -118,12 +231,14 @@ describe('the reader’s language', () => {
 
 /** Codes in the server's sources that people can meet in the interface. */
 function serverCodes(): string[] {
-  const areas = /"((?:ticket|session|target|door|admin|auth|api|request)\.[a-z_]+)"/g;
+  const areas =
+    /"((?:ticket|session|target|door|admin|auth|api|request|people|right|login|console|password)\.[a-z_]+)"/g;
   const found = new Set<string>();
   for (const crate of ['api', 'auth', 'store', 'gateway', 'model']) {
     const folder = `../../${crate}/src`;
     for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-      if (!name.endsWith('.rs') || name.endsWith('tests.rs')) continue;
+      // What the audit log calls an action is no failure.
+      if (!name.endsWith('.rs') || name.endsWith('tests.rs') || /\baudit/.test(name)) continue;
       for (const match of readFileSync(`${folder}/${name}`, 'utf8').matchAll(areas)) found.add(match[1]!);
     }
   }

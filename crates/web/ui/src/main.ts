@@ -4,6 +4,7 @@ import './styles/base.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { openEarly } from './console/early';
+import { install } from './install';
 import { router } from './router.svelte';
 
 // All that a console needs starts at once: the way to the machine, the viewer, the page around it.
@@ -12,6 +13,8 @@ if (router.route.page === 'console') {
   void import('./console/screen').catch(() => undefined);
   void import('./pages/Console.svelte').catch(() => undefined);
 }
+
+if ('serviceWorker' in navigator && import.meta.env.PROD) install();
 
 const target = document.getElementById('app');
 if (target) mount(App, { target });

@@ -192,6 +192,7 @@ fn what_went_wrong_goes_wrong_again_without_what_followed() {
     for (bad, fault) in [
         ((Origin::Viewer, cat(&[&[249], secret])), Misbehavior::UnknownMessage),
         ((Origin::Viewer, cat(&[&[6, 1, 2, 3, 0x7f, 0, 0, 0], secret])), Misbehavior::MessageTooLong),
+        ((Origin::Viewer, cat(&[&[0; 4], &[7; 16], secret])), Misbehavior::PixelFormat),
         (broken(rectangle([639, 0, 2, 2], 0, b"")), Misbehavior::RectangleOutside),
         (broken(rectangle([0, 0, 2, 2], 77, b"")), Misbehavior::UnknownEncoding),
         (broken(rectangle([0, 0, 2, 2], 16, &[0xff; 4])), Misbehavior::RectangleMalformed),
@@ -205,6 +206,22 @@ fn what_went_wrong_goes_wrong_again_without_what_followed() {
             let text = &recorded.skeleton;
             assert!(!text.contains("736563") && !text.contains("726574"), "{text}");
         }
+    }
+}
+
+/// The longest compact length there is cannot be rounded up.
+#[test]
+fn the_longest_tight_rectangle_keeps_its_length() {
+    let body = cat(&[&[0x90, 0xff, 0xff, 0xff], &vec![7; (1 << 22) - 1]]);
+    let pieces = vec![
+        (Origin::Viewer, set_encodings(&[7])),
+        (Origin::Target, update(&[rectangle([0, 0, 9, 9], 7, &body)])),
+    ];
+    for part in [body.len(), 1000] {
+        let mut pieces = pieces.clone();
+        pieces[1].1.truncate(16 + part);
+        let (outcome, _) = replay(&record(&Reader::Passive, &pieces, 65_536).skeleton, 65_536);
+        assert_eq!(outcome.fault, None);
     }
 }
 
