@@ -184,7 +184,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// On every machine that can build: essential packages, and what `ui::build` asks for by name.
-    const THERE: &[&str] = &["/bin/sh", "sh", "stdbuf", "node", "sudo", "kill"];
+    const THERE: &[&str] = &["/bin/sh", "sh", "bash", "stdbuf", "node", "sudo", "kill"];
     /// Programs of benchmarks, which install their own, and names that are made up.
     const APART: &[&str] = &["websockify", "unshare", "no-such-program"];
     /// Programs that come with a package whose probe is another one of its programs.

@@ -70,7 +70,7 @@ use utoipa::{Modify, OpenApi};
         crate::route::sessions::policy,
     ),
     components(schemas(crate::error::ProblemBody, crate::route::login::Tokens)),
-    modifiers(&NamedByRoom, &Refusals, &BothNames, &FromTheTable)
+    modifiers(&NamedByRoom, &BothNames, &FromTheTable, &Refusals)
 )]
 struct Document;
 
@@ -80,13 +80,11 @@ struct NamedByRoom;
 impl Modify for NamedByRoom {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for item in document.paths.paths.values_mut() {
-            operations(item).for_each(name);
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+            operations.into_iter().flatten().for_each(name);
         }
     }
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
 fn name(operation: &mut Operation) {
@@ -125,9 +123,9 @@ impl Modify for BothNames {
             .collect();
         for (path, mut item) in others {
             let prefix = if path.starts_with("/api/vm") { "vm" } else { "target" };
-            for operation in operations(&mut item) {
+            each(&mut item, |operation| {
                 operation.operation_id = operation.operation_id.take().map(|id| format!("{prefix}_{id}"));
-            }
+            });
             paths.insert(path, item);
         }
     }
@@ -141,6 +139,11 @@ fn only(mut item: PathItem, keep: impl Fn(&str) -> bool) -> PathItem {
     item.patch = item.patch.filter(|_| keep("PATCH"));
     item.delete = item.delete.filter(|_| keep("DELETE"));
     item
+}
+
+fn each(item: &mut PathItem, change: impl FnMut(&mut Operation)) {
+    let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+    operations.into_iter().flatten().for_each(change);
 }
 
 /// What is asked of whoever comes is said where the rest is said.
@@ -200,9 +203,7 @@ struct Refusals;
 
 impl Modify for Refusals {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        for item in document.paths.paths.values_mut() {
-            operations(item).for_each(refuse);
-        }
+        document.paths.paths.values_mut().for_each(|item| each(item, refuse));
     }
 }
 
@@ -210,10 +211,11 @@ const PROBLEM: &str = "application/problem+json";
 
 fn refuse(operation: &mut Operation) {
     let problem = RefOr::Ref(Ref::from_schema_name("ProblemBody"));
-    for response in operation.responses.responses.values_mut() {
+    for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         let is_problem = |content: &RefOr<Content>| matches!(content, RefOr::T(content) if content.schema.as_ref() == Some(&problem));
-        if response.content.get("application/json").is_some_and(is_problem) {
+        // A failing server may also answer with what it was asked for, as health does.
+        if status.starts_with('4') || response.content.get("application/json").is_some_and(is_problem) {
             let content = response.content.shift_remove("application/json");
             response.content.extend(content.map(|content| (PROBLEM.to_owned(), content)));
         }
@@ -261,10 +263,10 @@ mod tests {
         for operation in paths.flat_map(|item| item.as_object().unwrap().values()) {
             let Some(responses) = operation["responses"].as_object() else { continue };
             assert!(responses.contains_key("4XX") && responses.contains_key("5XX"), "{operation}");
-            let bodies = responses.values().flat_map(|response| response["content"].as_object()).flatten();
-            for (kind, content) in bodies {
-                let is_problem = content["schema"]["$ref"] == "#/components/schemas/ProblemBody";
-                assert_eq!(is_problem, kind == PROBLEM, "{kind}: {content}");
+            for (status, response) in responses.iter().filter(|(status, _)| status.starts_with('4')) {
+                for kind in response["content"].as_object().into_iter().flat_map(|kinds| kinds.keys()) {
+                    assert_eq!(kind, PROBLEM, "{status} of {operation}");
+                }
             }
         }
     }

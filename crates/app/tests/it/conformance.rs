@@ -30,6 +30,7 @@ async fn answers_strangers_as_documented() -> Result<()> {
 /// Runs schemathesis and keeps its closing line, which `cargo xtask test` prints.
 async fn conforms(house: &House, who: &str, more: &[&str]) -> Result<()> {
     let run = Program::new(schemathesis()?)
+        .args(["--config-file", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis.toml")])
         .args(["run", &format!("{}/api/openapi.json", house.origin())])
         // No chance: the same requests each time, and an end on a slow machine too.
         .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "5", "--seed", "1"])

@@ -161,10 +161,9 @@ impl Coded for PeopleError {
     }
 }
 
-/// A name as it is compared: two names that differ by case only are one.
+/// A name as it is compared: two names that differ by case, width or composition only are one.
 pub fn fold_name(name: &str) -> String {
-    // Upper case first: some letters, as the sharp s, have their counterpart in that direction only.
-    name.to_uppercase().to_lowercase()
+    model::name::key(name)
 }
 
 /// What may be a name. Characters that cannot be seen or that turn the text around would let one name look like

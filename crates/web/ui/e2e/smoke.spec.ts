@@ -66,11 +66,12 @@ for (const [maker, start] of Object.entries(BROWSERS)) {
         await visit.fill('input[type=password]', 0, PASSWORD);
         await visit.click('button[type=submit]');
         await opens(visit, 'test card');
-        await visit.goto(program.url);
+        await leave(visit, program.url);
         await opens(visit, guest.name);
         const before = await guest.typed();
         await visit.press('gate');
         await expect.poll(() => guest.typed()).toBe(`${before}gate`);
+        await leave(visit, program.url);
       });
     }
   });
@@ -100,4 +101,16 @@ async function opens(visit: Visit, name: string): Promise<void> {
   await arrives(visit, `document.querySelector('[data-state]')?.dataset.state`, 'connected');
   await expect.poll(() => visit.read<number>(COLORS)).toBeGreaterThan(1);
   await arrives(visit, `document.activeElement === document.querySelector('.live canvas')`, true);
+}
+
+/** Ends what is open and goes back to the list: a session that lasts would be asked about at the next opening. */
+async function leave(visit: Visit, url: string): Promise<void> {
+  await visit.goto(url);
+  await visit.read(`void (async () => {
+    const { sessions } = await (await fetch('/api/sessions?status=active')).json();
+    const kills = sessions.map(({ id }) => fetch('/api/sessions/' + id + '/kill', { method: 'POST' }));
+    const answers = await Promise.all(kills);
+    document.documentElement.dataset.left = answers.map(({ status }) => status).join();
+  })()`);
+  await arrives(visit, 'document.documentElement.dataset.left', '204');
 }

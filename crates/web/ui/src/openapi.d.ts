@@ -228,7 +228,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Groups by name; an operator sees those given.
+         * Groups by name.
          * @description Needs the right `see_people`; an API token needs the scope `read`.
          */
         get: operations["groups_list"];
@@ -541,7 +541,7 @@ export interface paths {
         /**
          * Lets one's own session to a target last longer: at most `sessions.max_minutes` from its start, never longer than
          *     grant and log-in.
-         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         * @description Needs the right `extend_console`; an API token needs the scope `console`.
          */
         post: operations["target_console_extend"];
         delete?: never;
@@ -582,7 +582,7 @@ export interface paths {
         post?: never;
         /**
          * Ends one's own session to a target, and withdraws a ticket that was not used.
-         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         * @description Needs the right `end_console`; an API token needs the scope `console`.
          */
         delete: operations["target_console_end"];
         options?: never;
@@ -682,7 +682,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * People by name; an operator sees those of the groups given.
+         * People by name.
          * @description Needs the right `see_people`; an API token needs the scope `read`.
          */
         get: operations["users_list"];
@@ -922,7 +922,7 @@ export interface paths {
         /**
          * Lets one's own session to a target last longer: at most `sessions.max_minutes` from its start, never longer than
          *     grant and log-in.
-         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         * @description Needs the right `extend_console`; an API token needs the scope `console`.
          */
         post: operations["console_extend"];
         delete?: never;
@@ -963,7 +963,7 @@ export interface paths {
         post?: never;
         /**
          * Ends one's own session to a target, and withdraws a ticket that was not used.
-         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         * @description Needs the right `end_console`; an API token needs the scope `console`.
          */
         delete: operations["console_end"];
         options?: never;
@@ -1175,7 +1175,7 @@ export interface components {
             /** @description `api.changed_meanwhile`. */
             code: string;
             /** @description A group. */
-            current: {
+            current?: {
                 /** Format: date-time */
                 created_at: string;
                 description: string;
@@ -1201,7 +1201,7 @@ export interface components {
             /** @description `api.changed_meanwhile`. */
             code: string;
             /** @description A target, without its secret. */
-            current: {
+            current?: {
                 /** @description Sessions that run now, without those that only wait for a lost viewer. */
                 active_sessions: number;
                 /** @description `host:port`, `unix:/path` or `testcard`. */
@@ -1246,7 +1246,7 @@ export interface components {
             /** @description `api.changed_meanwhile`. */
             code: string;
             /** @description A person. */
-            current: {
+            current?: {
                 /** Format: date-time */
                 created_at: string;
                 /** @description Whether they may not log in. */
@@ -1609,6 +1609,8 @@ export interface components {
              * @description When the log-in ends; none for tokens.
              */
             expires_at?: string | null;
+            /** @description Groups that one is in. */
+            groups: components["schemas"]["MyGroup"][];
             /** @description Whether there is a password; the first administrator has none until one is set. */
             has_password: boolean;
             /** Format: uuid */
@@ -1638,6 +1640,14 @@ export interface components {
              * @default false
              */
             operator?: boolean;
+        };
+        /** @description A group that one is in. */
+        MyGroup: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description Whether one looks after its targets and sessions. */
+            operator: boolean;
         };
         /** @description How a native viewer gets in. */
         NativeLink: {
@@ -2961,7 +2971,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChangedMeanwhile_Group"];
+                    "application/problem+json": components["schemas"]["ChangedMeanwhile_Group"];
                 };
             };
             /** @description Refused: `code` says why */
@@ -3795,7 +3805,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChangedMeanwhile_Target"];
+                    "application/problem+json": components["schemas"]["ChangedMeanwhile_Target"];
                 };
             };
             422: {
@@ -4470,7 +4480,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChangedMeanwhile_User"];
+                    "application/problem+json": components["schemas"]["ChangedMeanwhile_User"];
                 };
             };
             /** @description Refused: `code` says why */
