@@ -59,7 +59,6 @@ async fn main() -> Outcome<()> {
         row.print();
         most = most.max(median(&mut row.rates));
     }
-    // A ticket issued and taken is two commits.
     half_load(&store, most, length).await?;
     store.close().await;
     Ok(())
@@ -120,8 +119,8 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Tickets issued and not taken, as many a second as half of what all callers together got done; each comes when it is
-/// due and does not wait for the one before.
+/// Tickets issued and not taken, as many as there were taken a second, which were two changes each; every one comes
+/// when it is due and does not wait for the one before.
 async fn half_load(store: &Store, rate: f64, length: Duration) -> Outcome<()> {
     let target = target(store).await?;
     let mut tick = tokio::time::interval(Duration::from_secs_f64(1.0 / rate.max(1.0)));
@@ -142,7 +141,7 @@ async fn half_load(store: &Store, rate: f64, length: Duration) -> Outcome<()> {
     }
     waits.sort_by(f64::total_cmp);
     let at = |hundredth: usize| waits.get(waits.len() * hundredth / 100).copied().unwrap_or(f64::NAN);
-    println!("{rate:.0} issued a second, half of that: p50 {:.1} ms, p99 {:.1} ms", at(50), at(99));
+    println!("{rate:.0} changes a second, half of the most: p50 {:.1} ms, p99 {:.1} ms", at(50), at(99));
     Ok(())
 }
 

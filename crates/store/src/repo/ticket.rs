@@ -285,15 +285,19 @@ impl Tickets {
             subject_id: new.owner.map(|owner| owner.subject.0),
         };
         let now = row.created_at;
+        let Some(user) = row.user_id else {
+            let insert_only = self.store.write_one_with(&self.audit, now, always, move |tx| {
+                let row = row.clone();
+                Box::pin(async move { insert(tx, row).await })
+            });
+            return insert_only.await;
+        };
         self.store
             .write_with(&self.audit, now, always, move |tx| {
                 let row = row.clone();
                 Box::pin(async move {
-                    if let Some(user) = row.user_id {
-                        untaken(user, Some(row.target_id)).exec(tx).await?;
-                    }
-                    let row = ticket::ActiveModel::from(row).reset_all();
-                    ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
+                    untaken(user, Some(row.target_id)).exec(tx).await?;
+                    insert(tx, row).await
                 })
             })
             .await
@@ -420,6 +424,11 @@ impl Tickets {
         let done = self.store.write(move |tx| Box::pin(delete.clone().exec(tx))).await?;
         Ok(done.rows_affected)
     }
+}
+
+async fn insert(tx: &Transaction, row: ticket::Model) -> Result<(), DbErr> {
+    let row = ticket::ActiveModel::from(row).reset_all();
+    ticket::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
 }
 
 fn candidate(row: ticket::Model) -> Option<VncCandidate> {
