@@ -103,7 +103,9 @@ impl Attachments {
         let sessions = state.openings.iter().filter(|(_, o)| o.by.is(login)).map(|(id, _)| *id).collect();
         let tickets: Vec<_> =
             state.tickets.iter().filter(|(_, issued)| issued.by.is(login)).map(|(id, _)| *id).collect();
-        tickets.iter().for_each(|id| drop(state.tickets.remove(id)));
+        for id in &tickets {
+            state.tickets.remove(id);
+        }
         (sessions, tickets)
     }
 

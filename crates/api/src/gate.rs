@@ -157,9 +157,11 @@ fn refused(claim: &Claim<'_>, found: Option<&UserRecord>) -> AuditEntry {
         Some(subject) => entry.on(Object::Person(subject)),
         None => entry,
     };
-    entry
-        .person_of(subject, Personal::Name, claim.name)
-        .person_of(subject, Personal::Address, &claim.address.to_string())
+    entry.person_of(subject, Personal::Name, claim.name).person_of(
+        subject,
+        Personal::Address,
+        &claim.address.to_string(),
+    )
 }
 
 /// An admitted attempt. Dropping it without a word counts as neither.

@@ -26,7 +26,9 @@ mod who;
 
 pub use arrival::Peer;
 pub use openapi::document as openapi;
-pub use route::console::{console_path, open_vnc_password, seal_vnc_password, vnc_password_place, websocket_path};
+pub use route::console::{
+    console_path, open_vnc_password, seal_vnc_password, vnc_password_place, websocket_path,
+};
 pub use route::targets::{endpoint, place as target_place, seal_password};
 pub use state::{Api, Rules};
 pub use table::{Access, Route};
@@ -154,15 +156,16 @@ fn targets(table: Table) -> Table {
 fn consoles(table: Table) -> Table {
     use route::{console, door};
     let (open, see) = (Access::Right(Right::OpenConsole), Access::Right(Right::SeeTargets));
+    let (extend, end) = (Access::Right(Right::ExtendConsole), Access::Right(Right::EndConsole));
     table
         .post("/api/vm/{id}/console/request", open, console::request)
         .get("/api/vm/{id}/console/status", see, console::status)
-        .post("/api/vm/{id}/console/extend", open, console::extend)
-        .delete("/api/vm/{id}/console/session", open, console::end)
+        .post("/api/vm/{id}/console/extend", extend, console::extend)
+        .delete("/api/vm/{id}/console/session", end, console::end)
         .post("/api/targets/{id}/console/request", open, console::request)
         .get("/api/targets/{id}/console/status", see, console::status)
-        .post("/api/targets/{id}/console/extend", open, console::extend)
-        .delete("/api/targets/{id}/console/session", open, console::end)
+        .post("/api/targets/{id}/console/extend", extend, console::extend)
+        .delete("/api/targets/{id}/console/session", end, console::end)
         .get("/api/console/{token}/info", Access::ConsoleToken, console::info)
         .get("/ws/console/vnc/{token}", Access::ConsoleToken, door::open)
 }

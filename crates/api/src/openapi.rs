@@ -2,11 +2,11 @@
 
 use crate::table::Access;
 use axum::Json;
-use utoipa::openapi::PathItem;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
+use utoipa::openapi::{Content, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
@@ -70,7 +70,7 @@ use utoipa::{Modify, OpenApi};
         crate::route::sessions::policy,
     ),
     components(schemas(crate::error::ProblemBody, crate::route::login::Tokens)),
-    modifiers(&NamedByRoom, &BothNames, &FromTheTable)
+    modifiers(&NamedByRoom, &BothNames, &FromTheTable, &Refusals)
 )]
 struct Document;
 
@@ -198,6 +198,36 @@ fn ask(operation: &mut Operation, access: Access) {
         Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("cookie", none)]);
 }
 
+/// Every operation may refuse, in words of its own or in those that all share, and always as a problem.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        document.paths.paths.values_mut().for_each(|item| each(item, refuse));
+    }
+}
+
+const PROBLEM: &str = "application/problem+json";
+
+fn refuse(operation: &mut Operation) {
+    let problem = RefOr::Ref(Ref::from_schema_name("ProblemBody"));
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        let is_problem = |content: &RefOr<Content>| matches!(content, RefOr::T(content) if content.schema.as_ref() == Some(&problem));
+        // A failing server may also answer with what it was asked for, as health does.
+        if status.starts_with('4') || response.content.get("application/json").is_some_and(is_problem) {
+            let content = response.content.shift_remove("application/json");
+            response.content.extend(content.map(|content| (PROBLEM.to_owned(), content)));
+        }
+    }
+    for (range, words) in [("4XX", "Refused: `code` says why"), ("5XX", "Not possible now: `code` says why")]
+    {
+        let content = Content::new(Some(problem.clone()));
+        let response = ResponseBuilder::new().description(words).content(PROBLEM, content).build();
+        operation.responses.responses.insert(range.to_owned(), RefOr::T(response));
+    }
+}
+
 /// The document as JSON text.
 pub fn document() -> String {
     Document::openapi().to_pretty_json().unwrap_or_default()
@@ -224,5 +254,20 @@ mod tests {
             .collect();
         assert!(names.contains(&"sessions_list"), "{names:?}");
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn every_refusal_is_a_problem() {
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        for operation in paths.flat_map(|item| item.as_object().unwrap().values()) {
+            let Some(responses) = operation["responses"].as_object() else { continue };
+            assert!(responses.contains_key("4XX") && responses.contains_key("5XX"), "{operation}");
+            for (status, response) in responses.iter().filter(|(status, _)| status.starts_with('4')) {
+                for kind in response["content"].as_object().into_iter().flat_map(|kinds| kinds.keys()) {
+                    assert_eq!(kind, PROBLEM, "{status} of {operation}");
+                }
+            }
+        }
     }
 }

@@ -56,23 +56,48 @@ impl Table {
         Table { api, router: Router::new(), rows: Vec::new() }
     }
 
-    pub(crate) fn get<T: 'static>(self, path: &'static str, access: Access, to: impl Handler<T, Arc<Api>>) -> Table {
+    pub(crate) fn get<T: 'static>(
+        self,
+        path: &'static str,
+        access: Access,
+        to: impl Handler<T, Arc<Api>>,
+    ) -> Table {
         self.row(Method::GET, "GET", path, access, to)
     }
 
-    pub(crate) fn post<T: 'static>(self, path: &'static str, access: Access, to: impl Handler<T, Arc<Api>>) -> Table {
+    pub(crate) fn post<T: 'static>(
+        self,
+        path: &'static str,
+        access: Access,
+        to: impl Handler<T, Arc<Api>>,
+    ) -> Table {
         self.row(Method::POST, "POST", path, access, to)
     }
 
-    pub(crate) fn put<T: 'static>(self, path: &'static str, access: Access, to: impl Handler<T, Arc<Api>>) -> Table {
+    pub(crate) fn put<T: 'static>(
+        self,
+        path: &'static str,
+        access: Access,
+        to: impl Handler<T, Arc<Api>>,
+    ) -> Table {
         self.row(Method::PUT, "PUT", path, access, to)
     }
 
-    pub(crate) fn patch<T: 'static>(self, path: &'static str, access: Access, to: impl Handler<T, Arc<Api>>) -> Table {
+    pub(crate) fn patch<T: 'static>(
+        self,
+        path: &'static str,
+        access: Access,
+        to: impl Handler<T, Arc<Api>>,
+    ) -> Table {
         self.row(Method::PATCH, "PATCH", path, access, to)
     }
 
-    pub(crate) fn delete<T: 'static>(self, path: &'static str, access: Access, to: impl Handler<T, Arc<Api>>) -> Table {
+    pub(crate) fn delete<T: 'static>(
+        self,
+        path: &'static str,
+        access: Access,
+        to: impl Handler<T, Arc<Api>>,
+    ) -> Table {
         self.row(Method::DELETE, "DELETE", path, access, to)
     }
 
@@ -86,7 +111,8 @@ impl Table {
     ) -> Table {
         self.rows.push(Route { method: word, path, access });
         if let (Some(api), Ok(filter)) = (&self.api, MethodFilter::try_from(method)) {
-            let guarded = on(filter, to).route_layer(from_fn_with_state((Arc::clone(api), access), access::check));
+            let guarded =
+                on(filter, to).route_layer(from_fn_with_state((Arc::clone(api), access), access::check));
             self.router = self.router.route(path, guarded);
         }
         self

@@ -15,7 +15,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{self, HeaderMap};
 use axum::http::{Method, StatusCode, request::Parts};
 use chrono::{DateTime, TimeDelta, Utc};
-use gateway::origin::Proof;
+use gateway::origin::{Proof, Sender};
 use model::audit::{Action, Personal};
 use model::{ApiTokenId, Coded, Role, Scopes};
 use std::net::IpAddr;
@@ -136,9 +136,11 @@ pub(crate) async fn authenticate(
             None => Err(invalid("access.invalid", "the Authorization header carries no bearer token")),
         };
     }
+    if arrival.sender == Sender::AllowedPage {
+        return Ok(None);
+    }
     let Some(cookie) = cookie(headers, COOKIE_NAME) else { return Ok(None) };
-    let reads =
-        matches!(*method, Method::GET | Method::HEAD) && !headers.contains_key(header::UPGRADE);
+    let reads = matches!(*method, Method::GET | Method::HEAD) && !headers.contains_key(header::UPGRADE);
     if !reads && !arrival.sender.may_use(Proof::Cookie) {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
@@ -192,9 +194,9 @@ async fn by_access_token(api: &Api, arrival: Arrival, text: &str) -> Result<Pers
         api.access_tokens.read(text, SystemTime::now()).map_err(|e| invalid(e.code(), &e.to_string()))?;
     let version = u64::try_from(claims.version).unwrap_or(0);
     let user = api.store.logins().bearer(claims.user, claims.login, version, Utc::now()).await;
-    let user = user
-        .map_err(|e| unavailable(&e))?
-        .ok_or_else(|| invalid("access.invalid", "the log-in of this access token has ended; log in again"))?;
+    let user = user.map_err(|e| unavailable(&e))?.ok_or_else(|| {
+        invalid("access.invalid", "the log-in of this access token has ended; log in again")
+    })?;
     Ok(Person::new(user, Login::Family(claims.login), claims.scopes, arrival.client.ip()))
 }
 

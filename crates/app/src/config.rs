@@ -569,6 +569,12 @@ mod tests {
             ("[sessions]\nexpires_minutes = 60\nmax_minutes = 30", "max_minutes"),
             ("[auth]\nidle_minutes = 0", "idle_minutes"),
             ("[limits]\nperson = 0", "limits"),
+            ("[audit]\nhead_seconds = 0", "head_seconds"),
+            ("[audit]\nsyslog = \"log.example\"", "audit.syslog"),
+            ("[audit]\nwebhook = \"http://log.example/\"", "audit.webhook"),
+            ("[detection]\nthreshold = 101", "threshold"),
+            ("[detection]\nvnc_ports = \"5905-5900\"", "vnc_ports"),
+            ("[log]\nmax_megabytes = 0", "max_megabytes"),
             ("[egress]\ndenied = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
         ] {
             let error = load_text(text).err().unwrap().to_string();
@@ -578,8 +584,14 @@ mod tests {
 
     #[test]
     fn a_database_password_is_not_shown() {
-        let loaded = load_text("[database]\nurl = \"postgres://gate:hunter2@db/gatehouse\"").unwrap();
-        let shown = loaded.provenance().unwrap().join("\n");
-        assert!(shown.contains("@db/gatehouse") && !shown.contains("hunter2"), "{shown}");
+        for url in [
+            "postgres://gate:hunter2@db/gatehouse",
+            "postgres://gate:a/hunter2@db/gatehouse",
+            "postgres://gate@db/gatehouse?password=hunter2",
+        ] {
+            let loaded = load_text(&format!("[database]\nurl = \"{url}\"")).unwrap();
+            let shown = loaded.provenance().unwrap().join("\n");
+            assert!(shown.contains("db/gatehouse") && !shown.contains("hunter2"), "{shown}");
+        }
     }
 }

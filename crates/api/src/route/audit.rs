@@ -92,7 +92,9 @@ pub(crate) async fn list(
         return Err(Problem::bad_request("limit is from 1 to 1000"));
     }
     let order = match (which.after, which.before) {
-        (Some(_), Some(_)) => return Err(Problem::bad_request("after and before exclude each other; use one of them")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::bad_request("after and before exclude each other; use one of them"));
+        }
         (Some(after), None) => AuditOrder::After(after),
         (None, before) => AuditOrder::Before(before),
     };
@@ -112,7 +114,8 @@ pub(crate) async fn list(
 
 /// Entries with the names that people have now.
 async fn named(store: &Store, records: Vec<AuditRecord>) -> Result<Vec<Entry>, Problem> {
-    let mut subjects: Vec<SubjectId> = records.iter().filter_map(|record| record.link.entry.subject).collect();
+    let mut subjects: Vec<SubjectId> =
+        records.iter().filter_map(|record| record.link.entry.subject).collect();
     subjects.sort_unstable();
     subjects.dedup();
     let users = store.people().by_subjects(&subjects).await.map_err(|e| unavailable(&e))?;

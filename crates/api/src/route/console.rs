@@ -4,6 +4,7 @@
 
 use crate::arrival::Arrival;
 use crate::error::{Problem, ProblemBody};
+use crate::paging::Optional;
 use crate::route::targets;
 use crate::schema;
 use crate::state::Api;
@@ -89,9 +90,8 @@ pub(crate) async fn request(
     State(api): State<Arc<Api>>,
     person: Person,
     Path(id): Path<String>,
-    wish: Option<Json<ConsoleWish>>,
+    Optional(wish): Optional<ConsoleWish>,
 ) -> Result<Json<ConsoleTicket>, Problem> {
-    let Json(wish) = wish.unwrap_or_default();
     match granted(&api, &person, &id, &wish).await {
         Ok(granted) => issue(&api, &person, granted).await.map(Json),
         Err(problem) => Err(refused(&api, &person, &id, problem).await),
@@ -188,7 +188,8 @@ async fn issue(api: &Api, person: &Person, granted: Granted) -> Result<ConsoleTi
             .as_ref()
             .map(|password| seal_vnc_password(&api.sealer, id, password)),
     };
-    let entry = person.entry(Action::ConsoleGranted).on(Object::Target(target.id)).with("ticket", id.to_string());
+    let entry =
+        person.entry(Action::ConsoleGranted).on(Object::Target(target.id)).with("ticket", id.to_string());
     api.store.tickets().audited(entry).issue(ticket).await.map_err(|e| unavailable(&e))?;
     api.attachments.issued(id, person.login, expires_at, now);
     end_live(api, person, &target, EndReason::Replaced).await?;
@@ -320,9 +321,8 @@ pub(crate) async fn extend(
     State(api): State<Arc<Api>>,
     person: Person,
     Path(id): Path<String>,
-    wish: Option<Json<ExtendWish>>,
+    Optional(wish): Optional<ExtendWish>,
 ) -> Result<Json<Extended>, Problem> {
-    let Json(wish) = wish.unwrap_or_default();
     let life = lifetime(&api, wish.expires_minutes)?;
     let target = targets::find_for(&api, &person, Right::OpenConsole, &id).await?;
     let grant = grant(&api, &person, &target).await?;

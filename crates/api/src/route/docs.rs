@@ -162,7 +162,11 @@ fn shape(schema: &Value) -> String {
         }
     }
     if let Some(words) = schema["enum"].as_array() {
-        return words.iter().map(|w| format!("<code>{}</code>", escape(&w.to_string()))).collect::<Vec<_>>().join(", ");
+        return words
+            .iter()
+            .map(|w| format!("<code>{}</code>", escape(&w.to_string())))
+            .collect::<Vec<_>>()
+            .join(", ");
     }
     if schema["items"].is_object() {
         return format!("list of {}", shape(&schema["items"]));

@@ -28,7 +28,9 @@ use model::{Coded, Policy, Right, SessionId, TargetId};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{AuditEntry, Owner, ResumeError, ResumeTicket, TakeError, TakeTicket, TakenTicket, TicketState, TokenHash};
+use store::{
+    AuditEntry, Owner, ResumeError, ResumeTicket, TakeError, TakeTicket, TakenTicket, TicketState, TokenHash,
+};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
@@ -139,7 +141,8 @@ impl Visitor {
 
     fn key(&self) -> Result<Option<ResumeKeyHash>, Problem> {
         let key = self.resume.as_deref().map(auth::resume::hash).transpose();
-        let key = key.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()))?;
+        let key =
+            key.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()))?;
         Ok(key.map(|key| ResumeKeyHash::from_bytes(*key.as_bytes())))
     }
 }

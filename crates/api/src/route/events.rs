@@ -39,14 +39,19 @@ pub(crate) async fn events(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     let sight = Sight::of(&api, &person).await?;
-    Ok(upgrade.max_message_size(1024).on_upgrade(move |socket| tell(api, socket, person, sight, since.last_id)))
+    Ok(upgrade
+        .max_message_size(1024)
+        .on_upgrade(move |socket| tell(api, socket, person, sight, since.last_id)))
 }
 
 /// What a listener may see.
 enum Sight {
     All,
     /// Their own sessions, and those of other people of a group at the targets of the same group.
-    Some { subject: String, groups: Vec<(HashSet<String>, HashSet<TargetId>)> },
+    Some {
+        subject: String,
+        groups: Vec<(HashSet<String>, HashSet<TargetId>)>,
+    },
 }
 
 impl Sight {
@@ -58,7 +63,8 @@ impl Sight {
         let mut groups = Vec::new();
         if reach == Reach::Operated {
             let people = api.store.people();
-            let operated = people.grants().operated_groups(person.user.id).await.map_err(|e| unavailable(&e))?;
+            let operated =
+                people.grants().operated_groups(person.user.id).await.map_err(|e| unavailable(&e))?;
             for group in operated {
                 let members = people.groups().members(group).await.map_err(|e| unavailable(&e))?;
                 let targets = people.grants().of_group(group).await.map_err(|e| unavailable(&e))?;
@@ -74,7 +80,9 @@ impl Sight {
             (Sight::All, _) | (_, None) => true,
             (Sight::Some { subject, groups }, Some(About { subject: whose, target })) => {
                 subject == whose
-                    || groups.iter().any(|(people, targets)| people.contains(whose) && targets.contains(target))
+                    || groups
+                        .iter()
+                        .any(|(people, targets)| people.contains(whose) && targets.contains(target))
             }
         }
     }

@@ -203,7 +203,9 @@ pub(crate) async fn list(
         Reach::All => {}
         Reach::Operated => filter.operated_by = Some(person.user.id),
         // Whoever asks for another person's gets none.
-        _ if filter.user.is_some_and(|user| user != person.user.id) => return Err(Problem::not_found("person")),
+        _ if filter.user.is_some_and(|user| user != person.user.id) => {
+            return Err(Problem::not_found("person"));
+        }
         _ => filter.user = Some(person.user.id),
     }
     let sessions = api.store.sessions();

@@ -198,7 +198,8 @@ pub(crate) async fn add(
     let entry = person.entry(Action::TargetAdded).on(Object::Target(id));
     let record = api.store.targets().audited(entry).add(new, now).await.map_err(|e| not_changed(&e))?;
     for group in wish.groups {
-        let entry = person.entry(Action::GroupTargetSet).on(Object::Group(group)).with("target", id.to_string());
+        let entry =
+            person.entry(Action::GroupTargetSet).on(Object::Group(group)).with("target", id.to_string());
         let row = GroupTarget { group, target: id, policy: None };
         if let Err(error) = api.store.people().grants().set_group(row, entry, now).await {
             // A group was removed meanwhile: nobody but administrators would see the target.
@@ -290,8 +291,7 @@ fn change_of(
         None => (None, None, None),
     };
     let password = wish.password.or(in_url);
-    let sealed_secret =
-        password.map(|p| (!p.is_empty()).then(|| seal_password(&api.sealer, before.id, &p)));
+    let sealed_secret = password.map(|p| (!p.is_empty()).then(|| seal_password(&api.sealer, before.id, &p)));
     Ok(TargetChange {
         version: Some(wish.version),
         name: wish.name,

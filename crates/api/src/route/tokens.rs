@@ -100,10 +100,8 @@ pub(crate) async fn add(
         scopes: scopes.iter().map(Scope::word).map(str::to_owned).collect(),
         expires_at: wish.expires_at,
     };
-    let entry = person
-        .entry(Action::TokenAdded)
-        .on(Object::ApiToken(new.id))
-        .with("scopes", scopes.to_string());
+    let entry =
+        person.entry(Action::TokenAdded).on(Object::ApiToken(new.id)).with("scopes", scopes.to_string());
     let record = api.store.api_tokens().add(new, entry, now).await.map_err(problem)?;
     Ok((StatusCode::CREATED, Json(NewToken { token: token.expose().to_owned(), entry: show(record) })))
 }

@@ -69,7 +69,9 @@ async fn a_token_made_at_the_terminal_works_until_it_is_revoked() -> Result<()> 
     assert!(run(&["admin", "token", "revoke", id]).await.is_err());
     assert!(run(&["admin", "token", "add", "robot", "--scope", "everything"]).await.is_err());
     assert!(run(&["admin", "token", "add", "robot"]).await.is_err());
-    assert!(run(&["admin", "token", "add", "robot", "--scope", "read", "--expires", "2020-01-01"]).await.is_err());
+    assert!(
+        run(&["admin", "token", "add", "robot", "--scope", "read", "--expires", "2020-01-01"]).await.is_err()
+    );
     Ok(())
 }
 
@@ -88,7 +90,14 @@ async fn what_is_done_at_the_terminal_is_written_down_and_people_can_be_erased()
     let actions: Vec<&str> = before.iter().filter_map(|line| line["action"].as_str()).collect();
     assert_eq!(
         actions,
-        ["user.added", "user.added", "group.added", "group.member_set", "group.member_removed", "group.removed"]
+        [
+            "user.added",
+            "user.added",
+            "group.added",
+            "group.member_set",
+            "group.member_removed",
+            "group.removed"
+        ]
     );
     assert!(before.iter().all(|line| line["detail"].as_str().is_some_and(|d| d.contains("\"by\":\"cli\""))));
     assert_eq!(before[1]["people"]["name"], "grace");

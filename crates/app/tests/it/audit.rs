@@ -171,8 +171,9 @@ async fn heads_reach_every_place_and_are_tried_again() -> Result<()> {
     .await?;
     let proof = house.dir.path().join("proof.log");
     std::fs::write(&proof, format!("{text}\n{posted}\n{}", std::fs::read_to_string(&file)?))?;
-    let verified =
-        gatehouse(house.dir.path(), &["audit", "verify", "--head", &proof.display().to_string()]).run().await?;
+    let verified = gatehouse(house.dir.path(), &["audit", "verify", "--head", &proof.display().to_string()])
+        .run()
+        .await?;
     assert!(verified.contains("from elsewhere 3") || verified.contains("from elsewhere 4"), "{verified}");
     let log = house.child.output();
     assert!(log.contains("not delivered") && !log.contains("canary-token"), "{log}");

@@ -47,7 +47,6 @@ pub(crate) const PASSWORD: &str = "seven wise horses";
 /// A person of a test, logged in with tokens.
 pub(crate) struct Someone {
     pub(crate) id: String,
-    pub(crate) name: String,
     pub(crate) access: String,
     pub(crate) refresh: String,
 }
@@ -148,12 +147,7 @@ impl House {
         assert_eq!(tokens.status, 200, "{tokens:?}");
         let tokens = tokens.json();
         let text = |field: &str| tokens[field].as_str().unwrap_or_default().to_owned();
-        Ok(Someone {
-            id,
-            name: name.to_owned(),
-            access: text("access_token"),
-            refresh: text("refresh_token"),
-        })
+        Ok(Someone { id, access: text("access_token"), refresh: text("refresh_token") })
     }
 
     /// Logs in as a program does.

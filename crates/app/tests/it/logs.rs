@@ -5,8 +5,8 @@ use crate::house::{House, PASSWORD, gatehouse};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use testkit::vnc::{Viewer, ViewerOptions};
-use testkit::xvnc::{Xvnc, XvncOptions};
 use testkit::wait;
+use testkit::xvnc::{Xvnc, XvncOptions};
 
 const KEY: &str = "canary-key-Zm9vYmFyIGJhegpvdXQgb2Ygbg";
 const JWT: &str = "canary-jwt-bm90IHRoZSBzYW1lIG9uZSBhcyB";
@@ -50,9 +50,19 @@ async fn no_secret_of_a_whole_session_is_in_any_log() -> Result<()> {
 
     let read = |name: &str| std::fs::read_to_string(logs.join(name)).with_context(|| name.to_owned());
     let (application, monitor) = (read("application.log")?, read("vnc-monitor.log")?);
-    let everything = [application.as_str(), &monitor, &read("error.log")?, &after_greeting(&house.child.output())].join("\n");
+    let everything =
+        [application.as_str(), &monitor, &read("error.log")?, &after_greeting(&house.child.output())]
+            .join("\n");
     let secrets = [
-        KEY, JWT, TARGET, PASSWORD, "canary-wrong-password", &link, &ticket, &ada.access, &ada.refresh,
+        KEY,
+        JWT,
+        TARGET,
+        PASSWORD,
+        "canary-wrong-password",
+        &link,
+        &ticket,
+        &ada.access,
+        &ada.refresh,
         cookie.split('=').nth(1).context("no cookie")?,
         house.cookie().split('=').nth(1).context("no cookie")?,
     ];
@@ -66,7 +76,11 @@ async fn no_secret_of_a_whole_session_is_in_any_log() -> Result<()> {
         assert_eq!((&line["service"], &line["environment"]), (&"gatehouse".into(), &"staging".into()));
     }
     assert!(!lines(&monitor).is_empty(), "nothing was said about the session");
-    assert!(lines(&monitor).iter().all(|line| line["context"]["target"].as_str().is_some_and(|t| !t.starts_with("api"))));
+    assert!(
+        lines(&monitor)
+            .iter()
+            .all(|line| line["context"]["target"].as_str().is_some_and(|t| !t.starts_with("api")))
+    );
     assert_eq!(request.len(), 32);
     Ok(())
 }

@@ -16,7 +16,8 @@ async fn reaches(house: &House, number: u64) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_server_follows_a_new_key() -> Result<()> {
-    let target = Xvnc::start(XvncOptions { password: Some("secret12".to_owned()), ..with_password() }).await?;
+    let target =
+        Xvnc::start(XvncOptions { password: Some("secret12".to_owned()), ..with_password() }).await?;
     let house = House::start().await?;
     let address = format!("vnc://{}", target.address());
     let number = house.add_target("desk", &address, Some("secret12")).await?;

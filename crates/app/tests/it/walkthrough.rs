@@ -10,9 +10,8 @@ const SEAM: &str = "-- the next block --";
 
 /// Commands with what they print.
 fn steps() -> Vec<(String, String)> {
-    let mut blocks = TEXT.split("```").skip(1).step_by(2);
     let mut steps: Vec<(String, String)> = Vec::new();
-    while let Some(block) = blocks.next() {
+    for block in TEXT.split("```").skip(1).step_by(2) {
         let (kind, text) = block.split_once('\n').unwrap_or((block, ""));
         match (kind, steps.last_mut()) {
             ("sh", _) => steps.push((text.to_owned(), String::new())),
