@@ -28,7 +28,14 @@ type Answer<P extends Path, M extends MethodOf<P>> =
     : Answers<paths[P][M]> extends { 201: infer R }
       ? Json<R>
       : void;
-type Body<O> = O extends { requestBody: { content: { 'application/json': infer B } } } ? { body: B } : { body?: never };
+type Sent<O> = O extends { requestBody?: infer R } ? NonNullable<R> : never;
+type Body<O> = [Sent<O>] extends [never]
+  ? { body?: never }
+  : Sent<O> extends { content: { 'application/json': infer B } }
+    ? O extends { requestBody: unknown }
+      ? { body: B }
+      : { body?: B }
+    : { body?: never };
 type InPath<O> = Parameters<O> extends { path: infer V } ? { path: V } : { path?: never };
 type InQuery<O> =
   Parameters<O> extends { query: infer V }

@@ -1,5 +1,8 @@
 /** What the portal asks of the server, beside consoles: people, rights, targets, sessions, audit. */
 import { address, ask, type Session as LiveSession, type Strength, type Target as BareTarget } from './api';
+import type { components } from './openapi';
+
+type Schemas = components['schemas'];
 
 export type Role = 'user' | 'viewer' | 'analyst' | 'operator' | 'admin';
 export const ROLES: readonly Role[] = ['user', 'viewer', 'analyst', 'operator', 'admin'];
@@ -22,29 +25,8 @@ export type Right =
   | 'export_audit'
   | 'manage_settings';
 
-export interface Me {
-  id: string;
-  username: string;
-  display_name?: string | null;
-  role: Role;
-  rights: string[];
-  language?: string | null;
-  expires_at?: string | null;
-  idle_seconds?: number | null;
-  /** Whether they can log in by name; the first administrator cannot until one is set. */
-  has_password: boolean;
-  version: number;
-}
-
-export interface Target extends BareTarget {
-  version?: number;
-  tags?: string[];
-  description?: string | null;
-  username?: string | null;
-  thumbnails?: boolean;
-  /** When its last picture was taken, where one may be shown. */
-  thumbnail_at?: string | null;
-}
+export type Me = Omit<Schemas['Me'], 'role'> & { role: Role };
+export type Target = BareTarget;
 
 export interface TargetChange {
   version?: number | undefined;
@@ -58,7 +40,6 @@ export interface TargetChange {
   first_use?: boolean;
   tags?: string[];
   description?: string;
-  thumbnails?: boolean;
 }
 
 export type Clipboard = 'deny' | { allow: { max_bytes: number } };
@@ -77,12 +58,8 @@ export interface Policy {
   max_bytes_per_second: number | null;
 }
 
-export interface Session extends LiveSession {
-  user_id?: string | null;
-  expires_at?: string | null;
-  protocol?: string;
-  policy?: Policy | null;
-}
+/** As lists have it; `policy` only where one session is read alone. */
+export type Session = LiveSession & { policy?: Policy };
 
 export interface SessionPage {
   sessions: Session[];
@@ -91,101 +68,22 @@ export interface SessionPage {
   next?: string | null;
 }
 
-export interface ConsoleStatus {
-  available: boolean;
-  reason?: string | null;
-  active_session?: { id: string; start_time?: string; client_ip?: string } | null;
-}
-
-export interface ConsoleTicket {
-  token: string;
-  console_path: string;
-  expires_at: string;
-  /** Where viewer programs connect; none where that door is closed. */
-  native?: { address: string; url: string; username: string } | null;
-  /** For programs that know passwords of eight letters only, where that is switched on. */
-  vnc_password?: string | null;
-}
-
-export interface User {
-  id: string;
-  username: string;
-  display_name?: string | null;
-  role: Role;
-  disabled: boolean;
-  has_password: boolean;
-  version: number;
-  created_at: string;
-  last_login_at?: string | null;
-}
-
+export type ConsoleStatus = Schemas['ConsoleStatus'];
+export type ConsoleTicket = Schemas['ConsoleTicket'];
+export type User = Omit<Schemas['User'], 'role'> & { role: Role };
 /** A target that one person has, beside those of their groups. */
-export interface OwnTarget {
-  target_id: string;
-  view_only: boolean;
-  expires_at?: string | null;
-}
+export type OwnTarget = Schemas['UserTarget'];
+/** As lists have it; who and what is in it only where one group is read alone. */
+export type Group = Schemas['Group'] & Partial<Pick<Schemas['GroupDetail'], 'members' | 'targets'>>;
 
-export interface Group {
-  id: string;
-  name: string;
-  description?: string | null;
-  version: number;
-  created_at: string;
-  updated_at?: string;
-  members?: { user_id: string; username: string; display_name: string; operator: boolean }[];
-  targets?: { target_id: string; policy?: Policy | null }[];
-}
-
-export interface ApiToken {
-  id: string;
-  name: string;
-  scopes: string[];
-  created_at: string;
-  expires_at?: string | null;
-  last_used_at?: string | null;
-  revoked_at?: string | null;
-  /** Only in the answer that makes it. */
-  token?: string;
-}
+/** `token` is only in the answer that makes it. */
+export type ApiToken = Schemas['ApiToken'] & { token?: string };
 export const SCOPES = ['read', 'console', 'operate', 'admin'] as const;
 
-export interface AuditRow {
-  seq: number;
-  at: string;
-  action: string;
-  subject_id?: string | null;
-  /** None where they were erased, and for strangers. */
-  username?: string | null;
-  object?: string | null;
-  code?: string | null;
-  detail?: unknown;
-  people?: Record<string, string>;
-  prev_hash: string;
-  hash: string;
-}
-
-export interface AuditPage {
-  entries: AuditRow[];
-  total: number;
-  next?: number | null;
-}
-
-export interface Verification {
-  whole: boolean;
-  entries?: number | null;
-  heads?: number | null;
-  broken_at?: number | null;
-  code?: string | null;
-  detail?: string | null;
-}
-
-export interface Status {
-  version: string;
-  uptime: number;
-  active_sessions: number;
-  threats_24h: number;
-}
+export type AuditRow = Schemas['Entry'];
+export type AuditPage = Schemas['Entries'];
+export type Verification = Schemas['Verified'];
+export type Status = Schemas['Status'];
 
 /** The most that one answer may list. */
 const ALL = 1000;
