@@ -157,7 +157,6 @@ target-created = أُضيفت
 target-security = الحماية
 target-username = اسم المستخدم لدى خادم VNC
 target-username-note = للخوادم التي تطلبه فقط.
-target-thumbnails = عرض صورة آخر شاشة في القائمة
 
 native-title = فتح { $name } في برنامج العرض
 native-note = يفتح هذا وحدة التحكم مرة واحدة، ويدخل به كل من يملكه، فلا تعطه أحدًا.

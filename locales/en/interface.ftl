@@ -138,7 +138,6 @@ target-created = Added
 target-security = Security
 target-username = User name at the VNC server
 target-username-note = Only for servers that ask for one.
-target-thumbnails = Show a picture of the last screen in the list
 
 native-title = { $name } in a viewer program
 native-note = This opens the console once. Whoever has it gets in, so do not pass it on.

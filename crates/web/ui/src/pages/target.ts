@@ -27,7 +27,6 @@ export interface TargetFields {
   anonymous_tls: boolean;
   tags: string[];
   description: string;
-  thumbnails: boolean;
 }
 
 export const FIELDS: readonly (keyof TargetFields)[] = [
@@ -38,7 +37,6 @@ export const FIELDS: readonly (keyof TargetFields)[] = [
   'anonymous_tls',
   'tags',
   'description',
-  'thumbnails',
 ];
 
 export function fieldsOf(target: Target | undefined): TargetFields {
@@ -50,7 +48,6 @@ export function fieldsOf(target: Target | undefined): TargetFields {
     anonymous_tls: target?.security.anonymous_tls ?? false,
     tags: target?.tags ?? [],
     description: target?.description ?? '',
-    thumbnails: target?.thumbnails ?? false,
   };
 }
 

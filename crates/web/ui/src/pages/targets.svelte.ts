@@ -41,15 +41,29 @@ export function tagsOf(targets: readonly Target[]): string[] {
   return [...new Set(targets.flatMap((target) => target.tags ?? []))].sort((a, b) => a.localeCompare(b));
 }
 
-/** A session of this person's own: opening the console again takes its place. */
+/** A session of this person's own that somebody looks at: opening the console again takes its place. */
 export function ownSession(target: Target, sessions: readonly Session[]): Session | undefined {
   const me = person.me;
   return sessions.find(
     (session) =>
       session.target_id === target.id &&
-      session.status === 'active' &&
+      isWatched(session) &&
       (session.user_id ? session.user_id === me?.id : session.subject === me?.username),
   );
+}
+
+/** One that waits for a lost viewer is what they come back to: nothing is lost by opening it again. */
+function isWatched(session: Session): boolean {
+  return session.status === 'active' && session.stage !== 'awaiting_resume';
+}
+
+/** The list may be some seconds old, and nobody is asked about a window that they just closed. */
+async function isStillWatched(session: Session): Promise<boolean> {
+  try {
+    return isWatched(await portal.session(session.id));
+  } catch {
+    return true;
+  }
 }
 
 /** Opens consoles, and holds what stands in the way: a refusal, or a session that would end. */
@@ -61,7 +75,8 @@ export class Opening {
 
   /** Opens here, asking first where a session of one's own would end. */
   async open(target: Target, sessions: readonly Session[]): Promise<void> {
-    if (ownSession(target, sessions)) this.asking = target;
+    const own = ownSession(target, sessions);
+    if (own && (await isStillWatched(own))) this.asking = target;
     else await this.go(target);
   }
 
