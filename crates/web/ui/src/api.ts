@@ -28,7 +28,13 @@ type Answer<P extends Path, M extends MethodOf<P>> =
     : Answers<paths[P][M]> extends { 201: infer R }
       ? Json<R>
       : void;
-type Body<O> = O extends { requestBody: { content: { 'application/json': infer B } } } ? { body: B } : { body?: never };
+type Body<O> = O extends { requestBody: { content: { 'application/json': infer B } } }
+  ? { body: B }
+  : O extends { requestBody?: infer R }
+    ? Exclude<R, undefined> extends never
+      ? { body?: never }
+      : { body?: Json<Exclude<R, undefined>> }
+    : { body?: never };
 type InPath<O> = Parameters<O> extends { path: infer V } ? { path: V } : { path?: never };
 type InQuery<O> =
   Parameters<O> extends { query: infer V }

@@ -37,11 +37,7 @@ export interface Me {
 }
 
 export interface Target extends BareTarget {
-  version?: number;
-  tags?: string[];
-  description?: string | null;
   username?: string | null;
-  thumbnails?: boolean;
   /** When its last picture was taken, where one may be shown. */
   thumbnail_at?: string | null;
 }
@@ -80,7 +76,6 @@ export interface Policy {
 export interface Session extends LiveSession {
   user_id?: string | null;
   expires_at?: string | null;
-  protocol?: string;
   policy?: Policy | null;
 }
 
