@@ -28,9 +28,16 @@ impl Api {
             Err(error) => return report(&error),
         };
         self.attachments.keep(&sessions.iter().map(|session| session.session).collect::<HashSet<_>>());
+        let mut subjects: Vec<SubjectId> = sessions.iter().filter_map(|s| s.subject.parse().ok()).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        let people = match self.store.people().by_subjects(&subjects).await {
+            Ok(people) => people,
+            Err(error) => return undecided(&error),
+        };
         for session in sessions {
             let Ok(subject) = session.subject.parse::<SubjectId>() else { continue };
-            let done = match self.judge(subject, &session).await {
+            let done = match self.judge(people.get(&subject), &session).await {
                 Ok(Verdict::Stays) => Ok(true),
                 Ok(Verdict::OnlyLooks) => {
                     let policy = model::Policy { view_only: true, ..session.policy };
@@ -38,7 +45,7 @@ impl Api {
                 }
                 Ok(Verdict::Ends) => self.sessions.kill(session.session, EndReason::Killed).await,
                 Err(error) => {
-                    tracing::error!(%error, "Whether a session may go on cannot be said now");
+                    undecided(&error);
                     Ok(true)
                 }
             };
@@ -48,20 +55,22 @@ impl Api {
         }
     }
 
-    async fn judge(&self, subject: SubjectId, session: &SessionSnapshot) -> Result<Verdict, StoreError> {
-        let people = self.store.people();
-        let user = people.by_subjects(&[subject]).await?.remove(&subject);
+    async fn judge(
+        &self,
+        user: Option<&UserRecord>,
+        session: &SessionSnapshot,
+    ) -> Result<Verdict, StoreError> {
         let Some(user) = user.filter(|user| !user.disabled) else { return Ok(Verdict::Ends) };
         let who = Who { user: user.id, role: user.role, via: Via::Login };
         let grant = match reach(&who, Right::OpenConsole) {
             Err(_) => return Ok(Verdict::Ends),
             Ok(Reach::All) => None,
-            Ok(_) => match people.grants().of(user.id, session.target, Utc::now()).await? {
+            Ok(_) => match self.store.people().grants().of(user.id, session.target, Utc::now()).await? {
                 None => return Ok(Verdict::Ends),
                 grant => grant,
             },
         };
-        if !self.rules.outlive_login && !self.is_logged_in(&user, session).await? {
+        if !self.rules.outlive_login && !self.is_logged_in(user, session).await? {
             return Ok(Verdict::Ends);
         }
         let only_looks = grant.is_some_and(|grant| grant.view_only) && !session.policy.view_only;
@@ -132,6 +141,11 @@ impl Api {
             }
         }
     }
+}
+
+/// A session stays while the database does not say that it may not: running ones outlive its absence.
+fn undecided(error: &StoreError) {
+    tracing::error!(%error, "Whether sessions may go on cannot be said now");
 }
 
 fn report(error: &SessionsError) {

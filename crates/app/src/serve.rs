@@ -41,7 +41,7 @@ use uuid::Uuid;
 /// Changed certificate files are noticed within this time; SIGHUP is quicker.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
 /// So often it is asked whether log-ins and grants behind running sessions still hold.
-const REVIEW: Duration = Duration::from_secs(5);
+const REVIEW: Duration = Duration::from_secs(10);
 /// Expired links and tickets are forgotten at this pace; links a day after they mean nothing.
 const PURGE: Duration = Duration::from_secs(3600);
 /// A taken ticket is what a lost viewer comes back with, and sessions may last for weeks.

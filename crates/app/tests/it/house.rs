@@ -6,6 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
+use testkit::pg::{Database, Server};
 use testkit::process::{Child, Program};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
@@ -55,6 +56,16 @@ impl House {
     /// Starts it and logs in by the printed link.
     pub(crate) async fn start() -> Result<House> {
         House::start_in(tempfile::tempdir()?, &[]).await
+    }
+
+    /// The same on PostgreSQL; the database goes with what comes beside it.
+    pub(crate) async fn start_on_postgres() -> Result<(House, Database, Server)> {
+        let server = Server::obtain()?;
+        let database = server.database(None)?;
+        let dir = tempfile::tempdir()?;
+        let config = format!("[database]\nurl = {:?}\n", database.url());
+        std::fs::write(dir.path().join("gatehouse.toml"), config)?;
+        Ok((House::start_in(dir, &[]).await?, database, server))
     }
 
     /// Starts it in a directory that may hold a `gatehouse.toml`.

@@ -11,10 +11,15 @@ use testkit::wait;
 /// A house with the test card, and a person who may use it.
 async fn house_with(name: &str, role: &str) -> Result<(House, Someone)> {
     let house = House::start().await?;
+    let someone = furnish(&house, name, role).await?;
+    Ok((house, someone))
+}
+
+async fn furnish(house: &House, name: &str, role: &str) -> Result<Someone> {
     house.add_target("card", "testcard:", None).await?;
     let someone = house.person(name, role).await?;
     house.grant(&someone, 1, "{}").await?;
-    Ok((house, someone))
+    Ok(someone)
 }
 
 /// The entries of an action, the newest first.
@@ -45,18 +50,28 @@ async fn session_of(house: &House, someone: &Someone) -> Result<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_a_new_person_to_their_console_and_the_log_of_it() -> Result<()> {
-    let (house, ada) = house_with("ada", "user").await?;
+    new_person(&House::start().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_a_new_person_to_their_console_and_the_log_of_it_on_postgresql() -> Result<()> {
+    let (house, _database, _server) = House::start_on_postgres().await?;
+    new_person(&house).await
+}
+
+async fn new_person(house: &House) -> Result<()> {
+    let ada = furnish(house, "ada", "user").await?;
     let me = house.call(&ada, "GET", "/api/auth/me", "").await?.json();
     assert_eq!((me["username"].as_str(), me["role"].as_str()), (Some("ada"), Some("user")), "{me}");
     let rights = me["rights"].as_array().context("no rights")?;
     assert!(rights.contains(&json!("open_console")) && !rights.contains(&json!("read_audit")), "{me}");
     let targets = house.call(&ada, "GET", "/api/targets", "").await?.json();
     assert_eq!((targets["total"].as_u64(), targets["targets"][0]["name"].as_str()), (Some(1), Some("card")));
-    let ticket = console(&house, &ada, 1).await?;
+    let ticket = console(house, &ada, 1).await?;
     let (stream, closing) = house.console(token(&ticket), "").await?;
     let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
     viewer.wait_for_updates(1).await?;
-    let session = session_of(&house, &ada).await?;
+    let session = session_of(house, &ada).await?;
     assert_eq!(
         (session["subject"].as_str(), session["user_id"].as_str()),
         (Some("ada"), Some(ada.id.as_str()))
@@ -66,17 +81,17 @@ async fn from_a_new_person_to_their_console_and_the_log_of_it() -> Result<()> {
     assert_eq!(killed.status, 204, "{killed:?}");
     assert_eq!(closing.await?.context("no close frame")?.0, 4003);
     let ended = wait::until("the end in the log", wait::LIMIT, async || {
-        entries(&house, "session.ended").await.ok()?.into_iter().next()
+        entries(house, "session.ended").await.ok()?.into_iter().next()
     })
     .await?;
     assert_eq!(ended["object"], format!("session:{id}"));
     assert_eq!((ended["code"].as_str(), ended["username"].as_str()), (Some("session.killed"), Some("admin")));
     assert!(ended["detail"]["bytes"].as_u64() > Some(0) && ended["detail"]["duration_s"].is_u64(), "{ended}");
-    let granted = entries(&house, "console.granted").await?;
+    let granted = entries(house, "console.granted").await?;
     assert_eq!((granted.len(), granted[0]["username"].as_str()), (1, Some("ada")), "{granted:?}");
     assert_eq!(granted[0]["people"]["address"], "127.0.0.1");
     for action in ["user.added", "grant.set", "target.added", "login.done", "session.started"] {
-        assert!(!entries(&house, action).await?.is_empty(), "{action}");
+        assert!(!entries(house, action).await?.is_empty(), "{action}");
     }
     let whole = house.ask("GET", "/api/audit/verify", "").await?.json();
     assert_eq!(whole["whole"], true, "{whole}");
@@ -172,21 +187,31 @@ async fn an_operator_looks_after_their_group_and_no_other() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_session_for_each_person_and_target() -> Result<()> {
-    let (house, ada) = house_with("ada", "user").await?;
-    let first = console(&house, &ada, 1).await?;
-    let second = console(&house, &ada, 1).await?;
+    one_session(&House::start().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_session_for_each_person_and_target_on_postgresql() -> Result<()> {
+    let (house, _database, _server) = House::start_on_postgres().await?;
+    one_session(&house).await
+}
+
+async fn one_session(house: &House) -> Result<()> {
+    let ada = furnish(house, "ada", "user").await?;
+    let first = console(house, &ada, 1).await?;
+    let second = console(house, &ada, 1).await?;
     let unused = house.ask("GET", &format!("/api/console/{}/info", token(&first)), "").await?;
     assert_eq!((unused.status, unused.code().as_str()), (404, "ticket.unknown"), "{unused:?}");
     let (stream, closing) = house.console(token(&second), "").await?;
     let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
     viewer.wait_for_updates(1).await?;
-    session_of(&house, &ada).await?;
-    let third = console(&house, &ada, 1).await?;
+    session_of(house, &ada).await?;
+    let third = console(house, &ada, 1).await?;
     assert_eq!(closing.await?.context("no close frame")?.0, 4011);
     // Somebody else's is left alone.
     let bob = house.person("bob", "user").await?;
     house.grant(&bob, 1, "{}").await?;
-    let (stream, _bobs) = house.console(token(&console(&house, &bob, 1).await?), "").await?;
+    let (stream, _bobs) = house.console(token(&console(house, &bob, 1).await?), "").await?;
     let mut bobs = Viewer::connect(stream, ViewerOptions::default()).await?;
     bobs.wait_for_updates(1).await?;
     let (stream, _closing) = house.console(token(&third), "").await?;
@@ -338,7 +363,17 @@ async fn wrong_passwords_slow_down_who_guesses_and_not_who_was_here_before() -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refresh_tokens_turn_over_and_a_stolen_one_ends_the_log_in() -> Result<()> {
-    let (house, ada) = house_with("ada", "user").await?;
+    refreshed(&House::start().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refresh_tokens_turn_over_and_a_stolen_one_ends_the_log_in_on_postgresql() -> Result<()> {
+    let (house, _database, _server) = House::start_on_postgres().await?;
+    refreshed(&house).await
+}
+
+async fn refreshed(house: &House) -> Result<()> {
+    let ada = furnish(house, "ada", "user").await?;
     let refresh = async |token: &str| {
         let body = json!({ "refresh_token": token }).to_string();
         http::send(house.web, "POST", "/api/auth/refresh", &[], &body).await
@@ -485,7 +520,17 @@ async fn an_allowed_origin_uses_tokens_and_never_a_cookie() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_administrators_at_the_same_entry() -> Result<()> {
-    let (house, ada) = house_with("ada", "user").await?;
+    at_the_same_entry(&House::start().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_administrators_at_the_same_entry_on_postgresql() -> Result<()> {
+    let (house, _database, _server) = House::start_on_postgres().await?;
+    at_the_same_entry(&house).await
+}
+
+async fn at_the_same_entry(house: &House) -> Result<()> {
+    let ada = furnish(house, "ada", "user").await?;
     let group = house.group("class", &[(&ada, false)], &[1]).await?;
     for (path, change) in [
         (format!("/api/users/{}", ada.id), "display_name"),

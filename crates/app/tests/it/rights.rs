@@ -80,15 +80,24 @@ async fn callers(house: &House) -> Result<Vec<Caller>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_for_every_role_and_scope() -> Result<()> {
-    let house = House::start().await?;
+    walk(&House::start().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_for_every_role_and_scope_on_postgresql() -> Result<()> {
+    let (house, _database, _server) = House::start_on_postgres().await?;
+    walk(&house).await
+}
+
+async fn walk(house: &House) -> Result<()> {
     house.add_target("card", "testcard:", None).await?;
     let mut checked = 0;
-    for caller in callers(&house).await? {
+    for caller in callers(house).await? {
         // Logging out comes last: it ends what the others need.
         let (last, first): (Vec<_>, Vec<_>) =
             api::routes().into_iter().partition(|r| r.path == "/api/auth/logout");
         for route in first.iter().chain(&last) {
-            let answer = send(&house, &caller, route).await?;
+            let answer = send(house, &caller, route).await?;
             let what = format!("{} {} as {}: {answer:?}", route.method, route.path, caller.name);
             match (may(&caller, route.access), caller.role) {
                 (true, _) if matches!(route.access, Access::Open | Access::ConsoleToken) => {
