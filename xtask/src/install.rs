@@ -1,6 +1,7 @@
 //! Installing what a command needs, where apt may do it; naming the package where it may not.
 
-use crate::shell::{exists, output, program, run};
+use crate::shell::{exists, output, program, root, run, target};
+use crate::ui;
 use anyhow::{Result, bail};
 
 /// A program or file that must be there, and the Debian packages that bring it.
@@ -13,6 +14,7 @@ enum Probe {
     Program(&'static str),
     AnyOf(&'static [&'static str]),
     File(&'static str),
+    PythonModule(&'static str),
 }
 
 impl Probe {
@@ -21,6 +23,9 @@ impl Probe {
             Probe::Program(name) => exists(name),
             Probe::AnyOf(names) => names.iter().any(|n| exists(n)),
             Probe::File(path) => std::path::Path::new(path).exists(),
+            Probe::PythonModule(name) => {
+                output(&mut program("python3", &["-c", &format!("import {name}")])).is_ok()
+            }
         }
     }
 }
@@ -69,6 +74,13 @@ const TEST: &[Need] = &[
     tool("sqlite3", &["sqlite3"]),
     tool("setpriv", &["util-linux"]),
     tool("chromium", &["chromium"]),
+    tool("firefox-esr", &["firefox-esr"]),
+    tool("WebKitWebDriver", &["webkit2gtk-driver"]),
+    // The module that makes environments is a package of its own.
+    tool("python3", &["python3"]),
+    Need { probe: Probe::PythonModule("ensurepip"), packages: &["python3-venv"] },
+    tool("gvnccapture", &["gvncviewer"]),
+    tool("script", &["bsdutils"]),
     Need {
         probe: Probe::File("/usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf"),
         packages: &["fonts-noto-core"],
@@ -101,7 +113,22 @@ pub(crate) fn test(install: bool) -> Result<()> {
         }
         apt(&packages, install)?;
     }
-    Ok(())
+    schemathesis()
+}
+
+/// schemathesis and all that it needs, each at its version, in an environment of its own.
+fn schemathesis() -> Result<()> {
+    let wanted = root().join("crates/app/tests/schemathesis.txt");
+    let folder = target().join("schemathesis");
+    ui::once("schemathesis", std::slice::from_ref(&wanted), &folder.join("bin/schemathesis"), || {
+        run(program("python3", &["-m", "venv", "--clear"]).arg(&folder))?;
+        let pip = folder.join("bin/python").display().to_string();
+        run(program(
+            &pip,
+            &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"],
+        )
+        .arg(&wanted))
+    })
 }
 
 /// What benchmarks compare against.
@@ -149,4 +176,86 @@ fn apt(packages: &[String], install: bool) -> Result<()> {
 fn candidate_of(package: &str) -> Result<Option<String>> {
     let policy = output(&mut program("apt-cache", &["policy", package]))?;
     Ok(policy.lines().find_map(|l| l.trim().strip_prefix("Candidate: ").map(str::to_owned)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::{Path, PathBuf};
+
+    /// On every machine that can build: essential packages, and what `ui::build` asks for by name.
+    const THERE: &[&str] = &["/bin/sh", "sh", "stdbuf", "node", "sudo", "kill"];
+    /// Programs of benchmarks, which install their own, and names that are made up.
+    const APART: &[&str] = &["websockify", "unshare", "no-such-program"];
+    /// Programs that come with a package whose probe is another one of its programs.
+    const BESIDE: &[(&str, &str)] = &[
+        ("vncpasswd", "tigervnc-tools"),
+        ("saslpasswd2", "sasl2-bin"),
+        ("vino-server", "vino"),
+        ("xmodmap", "x11-xserver-utils"),
+        ("qemu-system-x86_64", "qemu-system-x86"),
+    ];
+    /// How a test starts a program by its name.
+    const CALLS: &[&str] =
+        &["Command::new(", "Program::new(", "require(", "spawn(", "run(display, ", "run(this.display, "];
+
+    #[test]
+    fn every_program_that_a_test_starts_is_installed() {
+        let crates = root().join("crates");
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&crates).unwrap() {
+            sources(&entry.unwrap().path().join("tests"), &mut files);
+        }
+        sources(&crates.join("testkit/src"), &mut files);
+        sources(&crates.join("web/ui/e2e"), &mut files);
+        let started: Vec<(String, PathBuf)> = files
+            .into_iter()
+            .flat_map(|file| {
+                programs(&std::fs::read_to_string(&file).unwrap())
+                    .into_iter()
+                    .map(move |name| (name, file.clone()))
+            })
+            .collect();
+        // Were the search wrong, it would find nothing and be content.
+        for sure in ["Xvnc", "nginx", "x11vnc", "WebKitWebDriver", "xclip"] {
+            assert!(started.iter().any(|(name, _)| name == sure), "{sure} is not found any more");
+        }
+        let lost: Vec<_> = started.iter().filter(|(name, _)| !is_known(name)).collect();
+        assert!(lost.is_empty(), "not in the lists of what is installed: {lost:?}");
+    }
+
+    fn is_known(name: &str) -> bool {
+        let needs = || BUILD.iter().chain(DEMO).chain(TEST).chain([&QEMU]);
+        let brought = |package: &str| needs().any(|need| need.packages.contains(&package));
+        THERE.contains(&name)
+            || APART.contains(&name)
+            || BESIDE.iter().any(|(program, package)| *program == name && brought(package))
+            || needs().any(|need| match need.probe {
+                Probe::Program(program) => program == name,
+                Probe::AnyOf(programs) => programs.contains(&name),
+                Probe::File(path) => path == name,
+                Probe::PythonModule(_) => false,
+            })
+    }
+
+    fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                sources(&path, files);
+            } else if path.extension().is_some_and(|kind| kind == "rs" || kind == "ts") {
+                files.push(path);
+            }
+        }
+    }
+
+    /// The quoted first argument of each call that starts a program.
+    fn programs(text: &str) -> Vec<String> {
+        let after = |call: &&str| text.split(*call).skip(1).map(str::trim_start).collect::<Vec<_>>();
+        let quoted = |rest: &str| {
+            let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+            rest.get(1..)?.split_once(quote).map(|(name, _)| name.to_owned())
+        };
+        CALLS.iter().flat_map(after).filter_map(quoted).collect()
+    }
 }

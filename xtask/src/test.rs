@@ -14,6 +14,7 @@ pub(crate) fn test(install_packages: bool) -> Result<()> {
     coverage::clear()?;
     build_binary()?;
     rust_tests()?;
+    print_conformance()?;
     run(&mut ui::npm(&["run", "test"]))?;
     browser_tests()?;
     coverage::collect()?;
@@ -31,6 +32,15 @@ fn rust_tests() -> Result<()> {
     let mut command = cargo();
     command.args(["test", "--workspace", "--no-fail-fast"]);
     run(instrumented(&mut command))
+}
+
+/// What schemathesis said last, which the tests keep to themselves when it is good.
+fn print_conformance() -> Result<()> {
+    for who in ["administrator", "stranger"] {
+        let closing = std::fs::read_to_string(target().join(format!("tmp/schemathesis-{who}.txt")))?;
+        println!("schemathesis as {who}: {}", closing.trim_matches(['=', ' ', '\n']));
+    }
+    Ok(())
 }
 
 /// Pages and consoles in a real browser; the tests start the program themselves.

@@ -36,7 +36,12 @@ pub(crate) fn build() -> Result<()> {
 }
 
 /// Runs `work` unless its inputs are as they were at its last success and its product exists.
-fn once(name: &str, inputs: &[PathBuf], product: &Path, work: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn once(
+    name: &str,
+    inputs: &[PathBuf],
+    product: &Path,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let mut hasher = DefaultHasher::new();
     for input in inputs {
         hash_path(input, &mut hasher)?;

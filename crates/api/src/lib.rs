@@ -156,15 +156,16 @@ fn targets(table: Table) -> Table {
 fn consoles(table: Table) -> Table {
     use route::{console, door};
     let (open, see) = (Access::Right(Right::OpenConsole), Access::Right(Right::SeeTargets));
+    let (extend, end) = (Access::Right(Right::ExtendConsole), Access::Right(Right::EndConsole));
     table
         .post("/api/vm/{id}/console/request", open, console::request)
         .get("/api/vm/{id}/console/status", see, console::status)
-        .post("/api/vm/{id}/console/extend", open, console::extend)
-        .delete("/api/vm/{id}/console/session", open, console::end)
+        .post("/api/vm/{id}/console/extend", extend, console::extend)
+        .delete("/api/vm/{id}/console/session", end, console::end)
         .post("/api/targets/{id}/console/request", open, console::request)
         .get("/api/targets/{id}/console/status", see, console::status)
-        .post("/api/targets/{id}/console/extend", open, console::extend)
-        .delete("/api/targets/{id}/console/session", open, console::end)
+        .post("/api/targets/{id}/console/extend", extend, console::extend)
+        .delete("/api/targets/{id}/console/session", end, console::end)
         .get("/api/console/{token}/info", Access::ConsoleToken, console::info)
         .get("/ws/console/vnc/{token}", Access::ConsoleToken, door::open)
 }

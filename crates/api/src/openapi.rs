@@ -2,11 +2,11 @@
 
 use crate::table::Access;
 use axum::Json;
-use utoipa::openapi::PathItem;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
+use utoipa::openapi::{Content, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
@@ -70,7 +70,7 @@ use utoipa::{Modify, OpenApi};
         crate::route::sessions::policy,
     ),
     components(schemas(crate::error::ProblemBody, crate::route::login::Tokens)),
-    modifiers(&NamedByRoom, &BothNames, &FromTheTable)
+    modifiers(&NamedByRoom, &Refusals, &BothNames, &FromTheTable)
 )]
 struct Document;
 
@@ -80,11 +80,13 @@ struct NamedByRoom;
 impl Modify for NamedByRoom {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for item in document.paths.paths.values_mut() {
-            let operations =
-                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-            operations.into_iter().flatten().for_each(name);
+            operations(item).for_each(name);
         }
     }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
 fn name(operation: &mut Operation) {
@@ -123,9 +125,9 @@ impl Modify for BothNames {
             .collect();
         for (path, mut item) in others {
             let prefix = if path.starts_with("/api/vm") { "vm" } else { "target" };
-            each(&mut item, |operation| {
+            for operation in operations(&mut item) {
                 operation.operation_id = operation.operation_id.take().map(|id| format!("{prefix}_{id}"));
-            });
+            }
             paths.insert(path, item);
         }
     }
@@ -139,11 +141,6 @@ fn only(mut item: PathItem, keep: impl Fn(&str) -> bool) -> PathItem {
     item.patch = item.patch.filter(|_| keep("PATCH"));
     item.delete = item.delete.filter(|_| keep("DELETE"));
     item
-}
-
-fn each(item: &mut PathItem, change: impl FnMut(&mut Operation)) {
-    let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-    operations.into_iter().flatten().for_each(change);
 }
 
 /// What is asked of whoever comes is said where the rest is said.
@@ -198,6 +195,37 @@ fn ask(operation: &mut Operation, access: Access) {
         Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("cookie", none)]);
 }
 
+/// Every operation may refuse, in words of its own or in those that all share, and always as a problem.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            operations(item).for_each(refuse);
+        }
+    }
+}
+
+const PROBLEM: &str = "application/problem+json";
+
+fn refuse(operation: &mut Operation) {
+    let problem = RefOr::Ref(Ref::from_schema_name("ProblemBody"));
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        let is_problem = |content: &RefOr<Content>| matches!(content, RefOr::T(content) if content.schema.as_ref() == Some(&problem));
+        if response.content.get("application/json").is_some_and(is_problem) {
+            let content = response.content.shift_remove("application/json");
+            response.content.extend(content.map(|content| (PROBLEM.to_owned(), content)));
+        }
+    }
+    for (range, words) in [("4XX", "Refused: `code` says why"), ("5XX", "Not possible now: `code` says why")]
+    {
+        let content = Content::new(Some(problem.clone()));
+        let response = ResponseBuilder::new().description(words).content(PROBLEM, content).build();
+        operation.responses.responses.insert(range.to_owned(), RefOr::T(response));
+    }
+}
+
 /// The document as JSON text.
 pub fn document() -> String {
     Document::openapi().to_pretty_json().unwrap_or_default()
@@ -224,5 +252,20 @@ mod tests {
             .collect();
         assert!(names.contains(&"sessions_list"), "{names:?}");
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn every_refusal_is_a_problem() {
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        for operation in paths.flat_map(|item| item.as_object().unwrap().values()) {
+            let Some(responses) = operation["responses"].as_object() else { continue };
+            assert!(responses.contains_key("4XX") && responses.contains_key("5XX"), "{operation}");
+            let bodies = responses.values().flat_map(|response| response["content"].as_object()).flatten();
+            for (kind, content) in bodies {
+                let is_problem = content["schema"]["$ref"] == "#/components/schemas/ProblemBody";
+                assert_eq!(is_problem, kind == PROBLEM, "{kind}: {content}");
+            }
+        }
     }
 }

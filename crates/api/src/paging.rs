@@ -1,6 +1,11 @@
 //! Parts of lists, and changes that leave most of a thing as it is.
 
 use crate::error::Problem;
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use store::{MAX_PAGE, Window};
 use utoipa::IntoParams;
@@ -36,6 +41,25 @@ impl Part {
 /// Which page of this size a window is, counted from 1.
 pub(crate) fn page(window: Window) -> u64 {
     window.offset / u64::from(window.limit.max(1)) + 1
+}
+
+/// A JSON body that may be left out, whatever its type was said to be.
+pub(crate) struct Optional<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Optional<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let whole = Request::from_parts(parts.clone(), body);
+        let bytes = Bytes::from_request(whole, state).await.map_err(IntoResponse::into_response)?;
+        if bytes.is_empty() {
+            return Ok(Optional(T::default()));
+        }
+        let again = Request::from_parts(parts, Body::from(bytes));
+        let Json(value) = Json::<T>::from_request(again, state).await.map_err(IntoResponse::into_response)?;
+        Ok(Optional(value))
+    }
 }
 
 /// Tells a field that is `null` from one that is left out.

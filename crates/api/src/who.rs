@@ -15,7 +15,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{self, HeaderMap};
 use axum::http::{Method, StatusCode, request::Parts};
 use chrono::{DateTime, TimeDelta, Utc};
-use gateway::origin::Proof;
+use gateway::origin::{Proof, Sender};
 use model::audit::{Action, Personal};
 use model::{ApiTokenId, Coded, Role, Scopes};
 use std::net::IpAddr;
@@ -135,6 +135,9 @@ pub(crate) async fn authenticate(
             Some(text) => by_bearer(api, arrival, text).await.map(Some),
             None => Err(invalid("access.invalid", "the Authorization header carries no bearer token")),
         };
+    }
+    if arrival.sender == Sender::AllowedPage {
+        return Ok(None);
     }
     let Some(cookie) = cookie(headers, COOKIE_NAME) else { return Ok(None) };
     let reads = matches!(*method, Method::GET | Method::HEAD) && !headers.contains_key(header::UPGRADE);

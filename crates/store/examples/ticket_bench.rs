@@ -18,28 +18,49 @@ use uuid::Uuid;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
+/// Callers who each wait for one change before they ask for the next.
+const CALLERS: [usize; 4] = [1, 8, 64, 256];
+/// Each round measures everything once, so that a busy minute of the machine falls on both sides; medians count.
+const ROUNDS: usize = 5;
+
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let url = arguments.next();
-    let length = Duration::from_secs(arguments.next().map_or(Ok(3), |text| text.parse())?);
+    let length = Duration::from_secs(arguments.next().map_or(Ok(2), |text| text.parse())?);
     let directory = tempfile::Builder::new().prefix("ticket-bench-").tempdir_in(".")?;
-    let bare = match &url {
+    let mut bare = match &url {
         Some(_) => None,
-        None => Some(bare_loop(&directory.path().join("bare.db"), length).await?),
+        None => Some(bare_connection(&directory.path().join("bare.db")).await?),
     };
     let url = match url {
         Some(url) => url.parse()?,
         None => DatabaseUrl::file(directory.path().join("store.db")),
     };
-    if let Some(bare) = &bare {
-        bare.print("bare loop, one connection", None);
-    }
     let store = Store::open(&url, Options::default()).await?;
-    for callers in [1, 8, 64, 256] {
-        let run = through_store(&store, callers, length).await?;
-        run.print(&format!("store, {callers} callers"), bare.as_ref());
+    let mut rows: Vec<Row> = CALLERS.iter().map(|n| Row::new(format!("store, {n} callers"))).collect();
+    let mut bare_row = Row::new("bare loop, one connection".to_owned());
+    for _ in 0..ROUNDS {
+        let mut peer = None;
+        if let Some(bare) = &mut bare {
+            let run = bare_loop(bare, length).await?;
+            peer = Some(run.rate());
+            bare_row.add(&run, None);
+        }
+        for (row, callers) in rows.iter_mut().zip(CALLERS) {
+            row.add(&through_store(&store, callers, length).await?, peer);
+        }
     }
+    if bare.is_some() {
+        bare_row.print();
+    }
+    let mut most: f64 = 0.0;
+    for row in &mut rows {
+        row.print();
+        most = most.max(median(&mut row.rates));
+    }
+    // A ticket issued and taken is two commits.
+    half_load(&store, most, length).await?;
     store.close().await;
     Ok(())
 }
@@ -60,16 +81,69 @@ impl Run {
     fn rate(&self) -> f64 {
         f64::from(self.tickets) / self.wall
     }
+}
 
-    fn print(&self, name: &str, peer: Option<&Run>) {
-        let ratio =
-            peer.map_or_else(String::new, |peer| format!(", {:.2} x bare", self.rate() / peer.rate()));
-        let cpu = self.cpu * 1e3 / f64::from(self.tickets.max(1));
+/// What one way of working gave in all rounds.
+struct Row {
+    name: String,
+    rates: Vec<f64>,
+    cpu: Vec<f64>,
+    ratios: Vec<f64>,
+}
+
+impl Row {
+    fn new(name: String) -> Row {
+        Row { name, rates: Vec::new(), cpu: Vec::new(), ratios: Vec::new() }
+    }
+
+    fn add(&mut self, run: &Run, peer: Option<f64>) {
+        self.rates.push(run.rate());
+        self.cpu.push(run.cpu * 1e3 / f64::from(run.tickets.max(1)));
+        self.ratios.extend(peer.map(|peer| run.rate() / peer));
+    }
+
+    fn print(&mut self) {
+        let (rate, cpu) = (median(&mut self.rates), median(&mut self.cpu));
+        let ratio = match self.ratios.is_empty() {
+            true => String::new(),
+            false => format!(", {:.2} x bare", median(&mut self.ratios)),
+        };
         println!(
-            "{name:28} {:8.0} tickets issued and taken a second, {cpu:.3} ms CPU each{ratio}",
-            self.rate()
+            "{:28} {rate:8.0} tickets issued and taken a second, {cpu:.3} ms CPU each{ratio}",
+            self.name
         );
     }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Tickets issued and not taken, as many a second as half of what all callers together got done; each comes when it is
+/// due and does not wait for the one before.
+async fn half_load(store: &Store, rate: f64, length: Duration) -> Outcome<()> {
+    let target = target(store).await?;
+    let mut tick = tokio::time::interval(Duration::from_secs_f64(1.0 / rate.max(1.0)));
+    let (start, mut tasks) = (Instant::now(), Vec::new());
+    while start.elapsed() < length {
+        let due = tick.tick().await;
+        let tickets = store.tickets();
+        tasks.push(tokio::spawn(async move {
+            tickets
+                .issue(fresh_ticket(target, fresh_hash()))
+                .await
+                .map(|()| due.elapsed().as_secs_f64() * 1e3)
+        }));
+    }
+    let mut waits = Vec::new();
+    for task in tasks {
+        waits.push(task.await??);
+    }
+    waits.sort_by(f64::total_cmp);
+    let at = |hundredth: usize| waits.get(waits.len() * hundredth / 100).copied().unwrap_or(f64::NAN);
+    println!("{rate:.0} issued a second, half of that: p50 {:.1} ms, p99 {:.1} ms", at(50), at(99));
+    Ok(())
 }
 
 /// User and system time of this process; ticks are hundredths of a second on Linux.
@@ -118,19 +192,7 @@ async fn issue_and_take(store: Store, target: TargetId, until: Instant) -> Resul
     let mut done = 0;
     while Instant::now() < until {
         let token_hash = fresh_hash();
-        let now = Utc::now();
-        let ticket = NewTicket {
-            id: TicketId(Uuid::now_v7()),
-            token_hash,
-            target,
-            policy: Policy::default(),
-            subject: "bench".to_owned(),
-            owner: None,
-            created_at: now,
-            expires_at: now + TimeDelta::minutes(15),
-            sealed_vnc_password: None,
-        };
-        tickets.issue(ticket).await?;
+        tickets.issue(fresh_ticket(target, token_hash)).await?;
         let wish = TakeTicket {
             token_hash,
             session: SessionId(Uuid::now_v7()),
@@ -146,6 +208,21 @@ async fn issue_and_take(store: Store, target: TargetId, until: Instant) -> Resul
     Ok(done)
 }
 
+fn fresh_ticket(target: TargetId, token_hash: TokenHash) -> NewTicket {
+    let now = Utc::now();
+    NewTicket {
+        id: TicketId(Uuid::now_v7()),
+        token_hash,
+        target,
+        policy: Policy::default(),
+        subject: "bench".to_owned(),
+        owner: None,
+        created_at: now,
+        expires_at: now + TimeDelta::minutes(15),
+        sealed_vnc_password: None,
+    }
+}
+
 fn fresh_hash() -> TokenHash {
     let (a, b) = (Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes());
     let mut hash = [0; 32];
@@ -156,7 +233,21 @@ fn fresh_hash() -> TokenHash {
 }
 
 /// What a program without a writer would do: an INSERT and an UPDATE, each its own commit.
-async fn bare_loop(path: &Path, length: Duration) -> Outcome<Run> {
+async fn bare_loop(connection: &mut SqliteConnection, length: Duration) -> Outcome<Run> {
+    let work = async {
+        let until = Instant::now() + length;
+        let mut tickets = 0;
+        while Instant::now() < until {
+            bare_ticket(connection).await?;
+            tickets += 1;
+        }
+        Ok(tickets)
+    };
+    Run::measure(work).await
+}
+
+/// With the columns that a ticket has, without the references and indexes that serve other questions.
+async fn bare_connection(path: &Path) -> Outcome<SqliteConnection> {
     let mut connection = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -167,16 +258,7 @@ async fn bare_loop(path: &Path, length: Duration) -> Outcome<Run> {
     let table = "CREATE TABLE tickets (id BLOB PRIMARY KEY, token_hash BLOB UNIQUE, policy TEXT, subject TEXT, \
                  created_at TEXT, expires_at TEXT, taken_at TEXT, taken_by TEXT, session_id BLOB)";
     sqlx::query(table).execute(&mut connection).await?;
-    let work = async {
-        let until = Instant::now() + length;
-        let mut tickets = 0;
-        while Instant::now() < until {
-            bare_ticket(&mut connection).await?;
-            tickets += 1;
-        }
-        Ok(tickets)
-    };
-    Run::measure(work).await
+    Ok(connection)
 }
 
 async fn bare_ticket(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

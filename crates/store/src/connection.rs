@@ -4,12 +4,13 @@
 //! the disk when it is acknowledged. A pool whose connection hangs (a cable cut, not a refusal) is thrown away and
 //! made anew: waiting for TCP to give up would take a quarter of an hour.
 
+use crate::transaction::{Link, Transaction};
 use crate::url::Place;
 use crate::writer::WorkFuture;
 use crate::{DatabaseUrl, OpenError, Options, StoreError};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, SqlxPostgresConnector,
-    SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
 };
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -20,8 +21,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A connection that reads needs no statement cache larger than our number of queries.
-const STATEMENTS: usize = 64;
+/// A statement cache larger than our number of queries, each of which may come with BEGIN before it.
+const STATEMENTS: usize = 128;
 /// Idle readers are closed after so long; the writer stays.
 const READER_IDLE: Duration = Duration::from_secs(60);
 /// Between two tries for a file that another starting program holds.
@@ -32,6 +33,8 @@ pub(crate) struct Database {
     readers: Renewable,
     wait: Duration,
     dialect: &'static str,
+    /// Whether readers and writer are one connection, and all data ends with it.
+    is_memory: bool,
 }
 
 impl Database {
@@ -62,6 +65,7 @@ impl Database {
             readers: Renewable::fixed(connection),
             wait: options.wait,
             dialect: "sqlite",
+            is_memory: true,
         })
     }
 
@@ -93,6 +97,7 @@ impl Database {
             readers: Renewable::fixed(sqlite(readers)),
             wait: options.wait,
             dialect: "sqlite",
+            is_memory: false,
         })
     }
 
@@ -116,6 +121,7 @@ impl Database {
             }),
             wait: options.wait,
             dialect: "postgresql",
+            is_memory: false,
         })
     }
 
@@ -142,8 +148,7 @@ impl Database {
         }
     }
 
-    /// Opens a transaction on the writing connection. SQLite takes the write lock at once: a transaction that
-    /// begins as a reader would fail instead of waiting when another process wrote in between.
+    /// Opens a transaction on the writing connection, for the schema. SQLite takes the write lock at once.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let lease = self.writer.lease();
         let options = TransactionOptions {
@@ -151,6 +156,32 @@ impl Database {
             ..TransactionOptions::default()
         };
         lease.connection.begin_with_options(options).await
+    }
+
+    /// The writing connection, to keep.
+    pub(crate) async fn connect_writer(&self) -> Result<Transaction, DbErr> {
+        let lease = self.writer.lease();
+        let link = match lease.connection.get_database_backend() {
+            DbBackend::Postgres => {
+                lease.connection.get_postgres_connection_pool().acquire().await.map(Link::Postgres)
+            }
+            _ => lease.connection.get_sqlite_connection_pool().acquire().await.map(Link::Sqlite),
+        };
+        link.map(Transaction::new).map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+    }
+
+    /// Whether the writer may keep its connection: not if the readers have no other.
+    pub(crate) fn lets_writer_keep(&self) -> bool {
+        !self.is_memory
+    }
+
+    /// Does not use a connection again whose last call failed or never came back.
+    pub(crate) async fn discard(&self, connection: Transaction) {
+        if self.is_memory {
+            connection.clear().await;
+        } else {
+            connection.hang_up();
+        }
     }
 
     /// After a write that never came back, or left its connection in doubt.

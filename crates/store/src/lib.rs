@@ -26,6 +26,7 @@ mod hash;
 mod migration;
 mod page;
 mod repo;
+mod transaction;
 mod url;
 mod value;
 mod writer;
@@ -55,6 +56,7 @@ pub use url::{DatabaseUrl, UrlError};
 use connection::Database;
 use std::sync::Arc;
 use std::time::Duration;
+use transaction::Transaction;
 use writer::WriterHandle;
 
 /// Limits of one open store. The defaults suit one node.
@@ -68,19 +70,11 @@ pub struct Options {
     pub queue: usize,
     /// The most changes that one commit carries.
     pub group: usize,
-    /// How long a commit waits for company once changes come in numbers. A lone change never waits.
-    pub linger: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            readers: 4,
-            wait: Duration::from_secs(5),
-            queue: 1024,
-            group: 64,
-            linger: Duration::from_millis(2),
-        }
+        Options { readers: 4, wait: Duration::from_secs(5), queue: 1024, group: 64 }
     }
 }
 
@@ -195,9 +189,32 @@ impl Store {
     /// last run is committed.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        work: impl for<'a> Fn(&'a sea_orm::DatabaseTransaction) -> writer::WorkFuture<'a, T> + Send + 'static,
+        work: impl for<'a> Fn(&'a Transaction) -> writer::WorkFuture<'a, T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.shared.writer.write(work).await
+    }
+
+    /// As [`Store::write`], for work that changes the database by one statement at most, whatever it reads besides:
+    /// that one needs no transaction of its own when it comes alone.
+    pub(crate) async fn write_one<T: Send + 'static>(
+        &self,
+        work: impl for<'a> Fn(&'a Transaction) -> writer::WorkFuture<'a, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.writer.write_one(work).await
+    }
+
+    /// As [`Store::write_with`], for work as in [`Store::write_one`].
+    pub(crate) async fn write_one_with<T: Send + 'static>(
+        &self,
+        audit: &[AuditEntry],
+        now: chrono::DateTime<chrono::Utc>,
+        is_done: fn(&T) -> bool,
+        work: impl for<'a> Fn(&'a Transaction) -> writer::WorkFuture<'a, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if audit.is_empty() {
+            return self.write_one(work).await;
+        }
+        self.write_with(audit, now, is_done, work).await
     }
 
     /// As [`Store::write`]; `audit` is written down with it if the outcome says that something was done.
@@ -206,7 +223,7 @@ impl Store {
         audit: &[AuditEntry],
         now: chrono::DateTime<chrono::Utc>,
         is_done: fn(&T) -> bool,
-        work: impl for<'a> Fn(&'a sea_orm::DatabaseTransaction) -> writer::WorkFuture<'a, T> + Send + 'static,
+        work: impl for<'a> Fn(&'a Transaction) -> writer::WorkFuture<'a, T> + Send + 'static,
     ) -> Result<T, StoreError> {
         if audit.is_empty() {
             return self.write(work).await;
@@ -227,9 +244,7 @@ impl Store {
     pub(crate) async fn write_audited<T: Send + 'static>(
         &self,
         now: chrono::DateTime<chrono::Utc>,
-        work: impl for<'a> Fn(&'a sea_orm::DatabaseTransaction) -> writer::WorkFuture<'a, (T, Vec<AuditEntry>)>
-        + Send
-        + 'static,
+        work: impl for<'a> Fn(&'a Transaction) -> writer::WorkFuture<'a, (T, Vec<AuditEntry>)> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.shared.writer.write_audited(value::moment(now), work).await
     }

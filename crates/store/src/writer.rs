@@ -3,8 +3,11 @@
 //!
 //! A group runs in one transaction. If a change fails, the group is rolled back and run again with a savepoint
 //! around each change, so that only the failing one fails; the common case pays for no savepoints. A change
-//! whose caller has given up before it ran is left out. On PostgreSQL another node's group may hold what this one
+//! whose caller has given up before it ran is left out. A lone change of one statement runs without a transaction. On PostgreSQL another node's group may hold what this one
 //! needs while it waits for what this one holds; the server then undoes one of them, and that one is run again.
+//!
+//! No timer makes a change wait for company. While one group is committed the next gathers in the queue; and where the
+//! last group was one, its callers are given the time to come back that the runtime needs to run them, no longer.
 //!
 //! Changes that are written down in the audit log hand their entries to the group, which appends all of them behind
 //! its last change: the lock of the log's end is taken once, first of all, and so always before any other.
@@ -15,9 +18,10 @@
 use crate::connection::Database;
 use crate::error::Fault;
 use crate::repo::audit::{self, Dated};
+use crate::transaction::Transaction;
 use crate::{AuditEntry, Options, StoreError};
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +29,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
+/// The connection is given back after so long without a change: over a socket, so that it is not found dead later.
+const IDLE: Duration = Duration::from_secs(60);
 /// How often a group is run again that another node's stood in the way of.
 const RETRIES: u32 = 5;
 
@@ -46,30 +52,34 @@ enum Request {
 impl WriterHandle {
     pub(crate) fn start(database: Arc<Database>, options: &Options) -> Self {
         let (queue, requests) = mpsc::channel(options.queue.max(1));
-        let writer = Writer {
-            database,
-            requests,
-            group: options.group.max(1),
-            linger: options.linger,
-            in_company: false,
-        };
+        let writer =
+            Writer { database, requests, group: options.group.max(1), connection: None, in_company: false };
         tokio::spawn(writer.run());
         WriterHandle { queue, wait: options.wait }
     }
 
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        work: impl for<'a> Fn(&'a DatabaseTransaction) -> WorkFuture<'a, T> + Send + 'static,
+        work: impl for<'a> Fn(&'a Transaction) -> WorkFuture<'a, T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Box::new(Pending { work, outcome: None, reply }), answer).await
+        self.submit(Box::new(Pending { work, is_single: false, outcome: None, reply }), answer).await
+    }
+
+    /// As `write`, for work that changes by one statement at most.
+    pub(crate) async fn write_one<T: Send + 'static>(
+        &self,
+        work: impl for<'a> Fn(&'a Transaction) -> WorkFuture<'a, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Box::new(Pending { work, is_single: true, outcome: None, reply }), answer).await
     }
 
     /// As `write`, for work that also answers what is to be written down about it.
     pub(crate) async fn write_audited<T: Send + 'static>(
         &self,
         now: DateTime<Utc>,
-        work: impl for<'a> Fn(&'a DatabaseTransaction) -> WorkFuture<'a, (T, Vec<AuditEntry>)> + Send + 'static,
+        work: impl for<'a> Fn(&'a Transaction) -> WorkFuture<'a, (T, Vec<AuditEntry>)> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let change = Audited { work, now, entries: Vec::new(), outcome: None, reply };
@@ -101,26 +111,37 @@ struct Writer {
     database: Arc<Database>,
     requests: mpsc::Receiver<Request>,
     group: usize,
-    linger: Duration,
-    /// Whether the last group held more than one change: then waiting for the next ones pays.
+    /// Kept from group to group.
+    connection: Option<Transaction>,
+    /// Whether the last group held more than one change: then its callers may well come together again.
     in_company: bool,
 }
 
 impl Writer {
     async fn run(mut self) {
-        while let Some(first) = self.requests.recv().await {
+        while let Some(first) = self.next().await {
             let (group, close) = self.gather(first).await;
             self.in_company = group.len() > 1;
             self.commit(group).await;
             if let Some(done) = close {
                 self.requests.close();
+                self.connection = None;
                 let _ = done.send(());
             }
         }
     }
 
+    async fn next(&mut self) -> Option<Request> {
+        if self.connection.is_some()
+            && let Ok(next) = timeout(IDLE, self.requests.recv()).await
+        {
+            return next;
+        }
+        self.connection = None;
+        self.requests.recv().await
+    }
+
     async fn gather(&mut self, first: Request) -> (Vec<Box<dyn Change>>, Option<oneshot::Sender<()>>) {
-        let deadline = Instant::now() + self.linger;
         let mut group = Vec::new();
         let mut next = Some(first);
         while let Some(request) = next {
@@ -132,16 +153,17 @@ impl Writer {
             if group.len() >= self.group {
                 break;
             }
-            next = match self.requests.try_recv() {
-                Ok(request) => Some(request),
-                Err(_) if self.in_company => timeout_at(deadline, self.requests.recv()).await.ok().flatten(),
-                Err(_) => None,
-            };
+            next = self.requests.try_recv().ok();
+            if next.is_none() && self.in_company {
+                // Whoever can run now runs first; when that brings nobody, all are in.
+                tokio::task::yield_now().await;
+                next = self.requests.try_recv().ok();
+            }
         }
         (group, None)
     }
 
-    async fn commit(&self, mut group: Vec<Box<dyn Change>>) {
+    async fn commit(&mut self, mut group: Vec<Box<dyn Change>>) {
         if group.is_empty() {
             return;
         }
@@ -149,15 +171,20 @@ impl Writer {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => {
                 if failure.tainted {
-                    self.database.renew_writer();
+                    self.give_up_connection().await;
+                } else if Fault::of(&failure.error) == Fault::Connection {
+                    self.hang_up().await;
                 }
                 Err(StoreError::from(failure.error))
             }
             Err(_) => {
-                self.database.renew_writer();
+                self.give_up_connection().await;
                 Err(StoreError::Unavailable(None))
             }
         };
+        if !self.database.lets_writer_keep() {
+            self.connection = None;
+        }
         if let Err(error) = &outcome {
             tracing::warn!(error = %error, changes = group.len(), "Changes could not be committed");
         }
@@ -166,7 +193,18 @@ impl Writer {
         }
     }
 
-    async fn attempt(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
+    async fn give_up_connection(&mut self) {
+        self.hang_up().await;
+        self.database.renew_writer();
+    }
+
+    async fn hang_up(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.database.discard(connection).await;
+        }
+    }
+
+    async fn attempt(&mut self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
         let mut tries = 0;
         loop {
             let outcome = match self.together(group).await {
@@ -182,47 +220,76 @@ impl Writer {
     }
 
     /// All or nothing.
-    async fn together(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
-        let transaction = self.database.begin().await.map_err(Failure::clean)?;
-        if let Err(error) = one_after_the_other(&transaction, group).await {
-            let tainted = transaction.rollback().await.is_err();
+    async fn together(&mut self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
+        if let [only] = group
+            && only.is_single()
+        {
+            let connection = self.connected().await.map_err(Failure::clean)?;
+            if connection.may_do_without() {
+                return only.run(connection).await.map_err(Failure::clean);
+            }
+        }
+        let transaction = self.begin().await.map_err(Failure::clean)?;
+        if let Err(error) = one_after_the_other(transaction, group).await {
+            let tainted = transaction.roll_back().await.is_err();
             return Err(Failure { error, tainted });
         }
         transaction.commit().await.map_err(Failure::tainted)
     }
 
     /// Each for itself; a failing change keeps its error for its own caller.
-    async fn apart(&self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
-        let transaction = self.database.begin().await.map_err(Failure::clean)?;
-        let end = log_end(&transaction, is_audited(group)).await.map_err(Failure::tainted)?;
+    async fn apart(&mut self, group: &mut [Box<dyn Change>]) -> Result<(), Failure> {
+        let transaction = self.begin().await.map_err(Failure::clean)?;
+        let end = log_end(transaction, is_audited(group)).await.map_err(Failure::tainted)?;
         let mut entries = Vec::new();
         for change in group {
-            let savepoint = transaction.begin().await.map_err(Failure::tainted)?;
-            match change.run(&savepoint).await {
-                Ok(()) => {
-                    savepoint.commit().await.map_err(Failure::tainted)?;
-                    entries.append(&mut change.take_entries());
-                }
+            transaction.execute_unprepared("SAVEPOINT one").await.map_err(Failure::tainted)?;
+            match change.run(transaction).await {
+                Ok(()) => entries.append(&mut change.take_entries()),
                 // The server undid all of it, not only this change.
                 Err(error) if Fault::of(&error) == Fault::Passing => {
-                    let tainted = savepoint.rollback().await.is_err() | transaction.rollback().await.is_err();
+                    let tainted = transaction.roll_back().await.is_err();
                     return Err(Failure { error, tainted });
                 }
-                Err(error) if savepoint.rollback().await.is_err() => return Err(Failure::tainted(error)),
-                Err(error) => change.fail(error),
+                Err(error) => match transaction.execute_unprepared("ROLLBACK TO SAVEPOINT one").await {
+                    Ok(_) => change.fail(error),
+                    Err(_) => return Err(Failure::tainted(error)),
+                },
             }
+            transaction.execute_unprepared("RELEASE SAVEPOINT one").await.map_err(Failure::tainted)?;
         }
         if let Some(end) = end {
-            audit::append(&transaction, end, entries).await.map_err(Failure::tainted)?;
+            audit::append(transaction, end, entries).await.map_err(Failure::tainted)?;
         }
         transaction.commit().await.map_err(Failure::tainted)
     }
+
+    /// Begins on the connection that was kept, or on a fresh one: a socket may have died since its last use.
+    async fn begin(&mut self) -> Result<&Transaction, DbErr> {
+        if let Some(kept) = self.connection.take() {
+            match kept.begin().await {
+                Ok(()) => return Ok(self.connection.insert(kept)),
+                Err(error) => {
+                    tracing::debug!(%error, "The kept connection to the database is gone; a fresh one is made");
+                    self.database.discard(kept).await;
+                }
+            }
+        }
+        let connection = self.connected().await?;
+        connection.begin().await?;
+        Ok(connection)
+    }
+
+    async fn connected(&mut self) -> Result<&Transaction, DbErr> {
+        let connection = match self.connection.take() {
+            Some(kept) => kept,
+            None => self.database.connect_writer().await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
 }
 
-async fn one_after_the_other(
-    transaction: &DatabaseTransaction,
-    group: &mut [Box<dyn Change>],
-) -> Result<(), DbErr> {
+async fn one_after_the_other(transaction: &Transaction, group: &mut [Box<dyn Change>]) -> Result<(), DbErr> {
     let end = log_end(transaction, is_audited(group)).await?;
     let mut entries = Vec::new();
     for change in group {
@@ -237,7 +304,7 @@ async fn one_after_the_other(
 
 /// Where the audit log ends, locked until the transaction ends; none if nothing is to be appended.
 async fn log_end(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     is_audited: bool,
 ) -> Result<Option<model::audit::Position>, DbErr> {
     if is_audited { audit::lock(transaction).await.map(Some) } else { Ok(None) }
@@ -277,9 +344,13 @@ impl Failure {
 
 /// One queued change, its type erased.
 trait Change: Send {
-    fn run<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> WorkFuture<'a, ()>;
+    fn run<'a>(&'a mut self, transaction: &'a Transaction) -> WorkFuture<'a, ()>;
     fn fail(&mut self, error: DbErr);
     fn is_abandoned(&self) -> bool;
+    /// Whether it changes by one statement at most and has nothing written down.
+    fn is_single(&self) -> bool {
+        false
+    }
     fn is_audited(&self) -> bool {
         false
     }
@@ -293,6 +364,7 @@ trait Change: Send {
 
 struct Pending<T, W> {
     work: W,
+    is_single: bool,
     outcome: Option<Result<T, DbErr>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -300,9 +372,9 @@ struct Pending<T, W> {
 impl<T, W> Change for Pending<T, W>
 where
     T: Send,
-    W: for<'a> Fn(&'a DatabaseTransaction) -> WorkFuture<'a, T> + Send,
+    W: for<'a> Fn(&'a Transaction) -> WorkFuture<'a, T> + Send,
 {
-    fn run<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> WorkFuture<'a, ()> {
+    fn run<'a>(&'a mut self, transaction: &'a Transaction) -> WorkFuture<'a, ()> {
         self.outcome = None;
         let work = (self.work)(transaction);
         let outcome = &mut self.outcome;
@@ -318,6 +390,10 @@ where
 
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
+    }
+
+    fn is_single(&self) -> bool {
+        self.is_single
     }
 
     fn settle(self: Box<Self>, group: Result<(), StoreError>) {
@@ -336,9 +412,9 @@ struct Audited<T, W> {
 impl<T, W> Change for Audited<T, W>
 where
     T: Send,
-    W: for<'a> Fn(&'a DatabaseTransaction) -> WorkFuture<'a, (T, Vec<AuditEntry>)> + Send,
+    W: for<'a> Fn(&'a Transaction) -> WorkFuture<'a, (T, Vec<AuditEntry>)> + Send,
 {
-    fn run<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> WorkFuture<'a, ()> {
+    fn run<'a>(&'a mut self, transaction: &'a Transaction) -> WorkFuture<'a, ()> {
         self.outcome = None;
         self.entries.clear();
         let work = (self.work)(transaction);

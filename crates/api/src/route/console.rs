@@ -4,6 +4,7 @@
 
 use crate::arrival::Arrival;
 use crate::error::{Problem, ProblemBody};
+use crate::paging::Optional;
 use crate::route::targets;
 use crate::schema;
 use crate::state::Api;
@@ -89,9 +90,8 @@ pub(crate) async fn request(
     State(api): State<Arc<Api>>,
     person: Person,
     Path(id): Path<String>,
-    wish: Option<Json<ConsoleWish>>,
+    Optional(wish): Optional<ConsoleWish>,
 ) -> Result<Json<ConsoleTicket>, Problem> {
-    let Json(wish) = wish.unwrap_or_default();
     match granted(&api, &person, &id, &wish).await {
         Ok(granted) => issue(&api, &person, granted).await.map(Json),
         Err(problem) => Err(refused(&api, &person, &id, problem).await),
@@ -321,9 +321,8 @@ pub(crate) async fn extend(
     State(api): State<Arc<Api>>,
     person: Person,
     Path(id): Path<String>,
-    wish: Option<Json<ExtendWish>>,
+    Optional(wish): Optional<ExtendWish>,
 ) -> Result<Json<Extended>, Problem> {
-    let Json(wish) = wish.unwrap_or_default();
     let life = lifetime(&api, wish.expires_minutes)?;
     let target = targets::find_for(&api, &person, Right::OpenConsole, &id).await?;
     let grant = grant(&api, &person, &target).await?;

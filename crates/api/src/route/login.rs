@@ -3,6 +3,7 @@
 use crate::arrival::Arrival;
 use crate::error::{Problem, ProblemBody};
 use crate::gate::{Claim, GateError};
+use crate::paging::Optional;
 use crate::state::Api;
 use crate::who::{COOKIE_NAME, DEVICE_NAME, Login, Person, cookie};
 use crate::{hash, unavailable};
@@ -18,7 +19,7 @@ use axum::{Extension, Json};
 use chrono::{DateTime, TimeDelta, Utc};
 use gateway::origin::Proof;
 use model::audit::{Action, Object, Personal};
-use model::{Coded, Secret, SubjectId, UserId};
+use model::{Coded, Role, Secret, SubjectId, UserId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -112,20 +113,26 @@ async fn by_cookie(
     let signed_in = api.store.logins().start(user, new, entered(user, arrival, "cookie"), now).await;
     let signed_in = signed_in.map_err(not_started)?;
     tracing::info!(user = %user.id, "A person logged in");
-    Ok(welcome(api, arrival, signed_in, &token, &device))
+    welcome(api, arrival, signed_in, &token, &device).await
 }
 
 /// The answer of a log-in by cookie.
-fn welcome(api: &Api, arrival: Arrival, signed_in: SignedIn, token: &Token, device: &Token) -> Response {
+async fn welcome(
+    api: &Api,
+    arrival: Arrival,
+    signed_in: SignedIn,
+    token: &Token,
+    device: &Token,
+) -> Result<Response, Problem> {
     let SignedIn { user, login } = signed_in;
     let life = login.expires_at - Utc::now();
     let login = Login::Cookie { cookie: login.cookie, expires_at: login.expires_at, idle: login.idle };
-    let me = me_of(api, &Person::new(user, login, None, arrival.client.ip()));
+    let me = me_of(api, &Person::new(user, login, None, arrival.client.ip())).await?;
     let mut response = Json(me).into_response();
     let headers = response.headers_mut();
     headers.append(header::SET_COOKIE, set_cookie(COOKIE_NAME, token, life, arrival.secure));
     headers.append(header::SET_COOKIE, set_cookie(DEVICE_NAME, device, DEVICE, arrival.secure));
-    response
+    Ok(response)
 }
 
 fn new_login(
@@ -296,7 +303,7 @@ pub(crate) async fn link(
         Ok(signed_in) => {
             attempt.succeeded();
             tracing::info!("The administrator logged in by a one-time link");
-            Ok(welcome(&api, arrival, signed_in, &session, &device))
+            welcome(&api, arrival, signed_in, &session, &device).await
         }
         Err(error) => {
             if !matches!(error, LinkError::Store(_)) {
@@ -322,10 +329,10 @@ pub(crate) async fn logout(
     State(api): State<Arc<Api>>,
     Extension(arrival): Extension<Arrival>,
     person: Person,
-    wish: Option<Json<LogoutWish>>,
+    Optional(wish): Optional<LogoutWish>,
 ) -> Result<Response, Problem> {
     let now = Utc::now();
-    let everywhere = wish.is_some_and(|Json(wish)| wish.everywhere);
+    let everywhere = wish.everywhere;
     let logins = api.store.logins();
     match person.login {
         _ if everywhere => {
@@ -366,16 +373,29 @@ pub(crate) struct Me {
     idle_seconds: u64,
     /// Whether there is a password; the first administrator has none until one is set.
     has_password: bool,
+    /// Groups that one is in.
+    groups: Vec<MyGroup>,
     /// Counts changes of the entry.
     version: u64,
 }
 
-fn me_of(api: &Api, person: &Person) -> Me {
+/// A group that one is in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MyGroup {
+    id: Uuid,
+    name: String,
+    /// Whether one looks after its targets and sessions.
+    operator: bool,
+}
+
+async fn me_of(api: &Api, person: &Person) -> Result<Me, Problem> {
+    let groups = api.store.people().groups().of_user(person.user.id).await.map_err(|e| unavailable(&e))?;
     let idle = match person.login {
         Login::Cookie { idle, .. } => idle,
         _ => Duration::ZERO,
     };
-    Me {
+    let operates = person.user.role == Role::Operator;
+    Ok(Me {
         id: person.user.id.0,
         username: person.user.name.clone(),
         display_name: person.user.display_name.clone(),
@@ -385,14 +405,18 @@ fn me_of(api: &Api, person: &Person) -> Me {
         expires_at: person.login_ends(),
         idle_seconds: idle.min(api.rules.idle).as_secs(),
         has_password: person.user.password_hash.is_some(),
+        groups: groups
+            .into_iter()
+            .map(|m| MyGroup { id: m.group.id.0, name: m.group.name, operator: m.operator && operates })
+            .collect(),
         version: person.user.version,
-    }
+    })
 }
 
 /// Who is logged in.
 #[utoipa::path(get, path = "/api/auth/me", tag = "auth", responses((status = 200, body = Me), (status = 401, body = ProblemBody)))]
-pub(crate) async fn me(State(api): State<Arc<Api>>, person: Person) -> Json<Me> {
-    Json(me_of(&api, &person))
+pub(crate) async fn me(State(api): State<Arc<Api>>, person: Person) -> Result<Json<Me>, Problem> {
+    me_of(&api, &person).await.map(Json)
 }
 
 /// One's own entry, as one may change it.
@@ -422,7 +446,7 @@ pub(crate) async fn change_me(
     let entry = person.entry(Action::UserChanged).on(Object::Person(person.user.subject));
     let user = api.store.people().change(person.user.id, wish.version, change, entry, Utc::now()).await;
     let user = user.map_err(people_problem)?;
-    Ok(Json(me_of(&api, &Person { user: Arc::new(user), ..person })))
+    me_of(&api, &Person { user: Arc::new(user), ..person }).await.map(Json)
 }
 
 /// The old password and a new one.

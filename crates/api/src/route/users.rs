@@ -1,7 +1,7 @@
 //! People: listed, added, changed, kept out, and forgotten.
 
 use crate::error::{Problem, ProblemBody};
-use crate::paging::{Part, page};
+use crate::paging::{Optional, Part, page};
 use crate::route::login::{hash_for, people_problem, set};
 use crate::route::targets;
 use crate::state::Api;
@@ -13,7 +13,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use model::audit::{Action, Object, Personal};
-use model::{Name, Reach, Right, Role, Secret, SubjectId, UserId};
+use model::{Name, Right, Role, Secret, SubjectId, UserId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{AuditEntry, GrantRow, NewUser, PeopleError, UserChange, UserFilter, UserRecord};
@@ -63,65 +63,27 @@ pub(crate) struct Which {
     offset: Option<u64>,
 }
 
-/// People by name; an operator sees those of the groups given.
+/// People by name.
 #[utoipa::path(get, path = "/api/users", tag = "users", params(Which), responses((status = 200, body = Users)))]
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
-    person: Person,
     Query(which): Query<Which>,
 ) -> Result<Json<Users>, Problem> {
     let window = Part { limit: which.limit, offset: which.offset }.window()?;
     let role = which.role.as_deref().map(role).transpose()?;
-    let (users, total) = if person.reach(Right::SeePeople)? == Reach::All {
-        let filter = UserFilter { search: which.search, role, disabled: None };
-        let listed = api.store.people().list(&filter, window).await.map_err(|e| unavailable(&e))?;
-        (listed.items, listed.total)
-    } else {
-        let all = colleagues(&api, &person, which.search.as_deref(), role).await?;
-        let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
-        let skip = usize::try_from(window.offset).unwrap_or(usize::MAX);
-        let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
-        (all.into_iter().skip(skip).take(limit).collect(), total)
-    };
-    Ok(Json(Users { users: users.into_iter().map(show_user).collect(), total, page: page(window) }))
-}
-
-/// The people of the groups that somebody operates, by name.
-async fn colleagues(
-    api: &Api,
-    person: &Person,
-    search: Option<&str>,
-    role: Option<Role>,
-) -> Result<Vec<UserRecord>, Problem> {
-    let people = api.store.people();
-    let groups = people.grants().operated_groups(person.user.id).await.map_err(|e| unavailable(&e))?;
-    let mut found: Vec<UserRecord> = Vec::new();
-    for group in groups {
-        let members = people.groups().members(group).await.map_err(|e| unavailable(&e))?;
-        found.extend(members.into_iter().map(|member| member.user));
-    }
-    let wanted = search.map(str::to_lowercase);
-    found.retain(|user| {
-        role.is_none_or(|role| user.role == role)
-            && wanted.as_ref().is_none_or(|w| user.name.to_lowercase().contains(w))
-    });
-    found.sort_by_key(|user| (user.name.to_lowercase(), user.id));
-    found.dedup_by_key(|user| user.id);
-    Ok(found)
+    let filter = UserFilter { search: which.search, role, disabled: None };
+    let listed = api.store.people().list(&filter, window).await.map_err(|e| unavailable(&e))?;
+    Ok(Json(Users {
+        users: listed.items.into_iter().map(show_user).collect(),
+        total: listed.total,
+        page: page(window),
+    }))
 }
 
 /// One person.
 #[utoipa::path(get, path = "/api/users/{id}", tag = "users", params(("id" = Uuid, Path)),
     responses((status = 200, body = User), (status = 404, body = ProblemBody)))]
-pub(crate) async fn show(
-    State(api): State<Arc<Api>>,
-    person: Person,
-    Path(id): Path<UserId>,
-) -> Result<Json<User>, Problem> {
-    let reach = person.reach(Right::SeePeople)?;
-    if reach != Reach::All && !colleagues(&api, &person, None, None).await?.iter().any(|user| user.id == id) {
-        return Err(Problem::not_found("person"));
-    }
+pub(crate) async fn show(State(api): State<Arc<Api>>, Path(id): Path<UserId>) -> Result<Json<User>, Problem> {
     find(&api, id).await.map(show_user).map(Json)
 }
 
@@ -391,7 +353,6 @@ pub(crate) struct UserTargets {
     responses((status = 200, body = UserTargets), (status = 404, body = ProblemBody)))]
 pub(crate) async fn grants(
     State(api): State<Arc<Api>>,
-    _person: Person,
     Path(id): Path<UserId>,
 ) -> Result<Json<UserTargets>, Problem> {
     find(&api, id).await?;
@@ -424,9 +385,8 @@ pub(crate) async fn grant(
     State(api): State<Arc<Api>>,
     person: Person,
     Path((id, target)): Path<(UserId, String)>,
-    wish: Option<Json<GrantWish>>,
+    Optional(wish): Optional<GrantWish>,
 ) -> Result<StatusCode, Problem> {
-    let Json(wish) = wish.unwrap_or_default();
     let user = find(&api, id).await?;
     let target = targets::find(&api, &target).await?.id;
     let row = GrantRow { user: id, target, view_only: wish.view_only, expires_at: wish.expires_at };

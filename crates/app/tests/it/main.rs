@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod cli;
+mod conformance;
 mod console;
 mod document_e;
 mod environment;

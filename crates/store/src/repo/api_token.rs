@@ -2,14 +2,14 @@
 
 use crate::entity::{api_token, user};
 use crate::repo::person::{self, PeopleError, check_text, written};
+use crate::transaction::Transaction;
 use crate::value::{from_json, moment, to_json};
 use crate::{AuditEntry, Store, StoreError, TokenHash, UserRecord};
 use chrono::{DateTime, Utc};
 use model::{ApiTokenId, Coded, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 };
 
 /// The longest name of a token, in bytes.
@@ -219,7 +219,7 @@ impl ApiTokens {
 }
 
 async fn add(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     row: api_token::Model,
     now: DateTime<Utc>,
 ) -> Result<Result<api_token::Model, ApiTokenError>, DbErr> {

@@ -6,6 +6,7 @@
 
 use crate::entity::{audit, audit_head, audit_person, audit_state};
 use crate::error::Fault as DbFault;
+use crate::transaction::Transaction;
 use crate::value::{clip, hex, moment};
 use crate::{Store, StoreError};
 use chrono::{DateTime, Utc};
@@ -13,8 +14,7 @@ use model::audit::{Action, Break, Entry, Fault, Hash, Link, Object, Personal, Po
 use model::{SubjectId, audit as chain};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -148,18 +148,14 @@ pub(crate) struct Dated {
 }
 
 /// Where the chain ends. From here to the end of the transaction nobody else appends.
-pub(crate) async fn lock(tx: &DatabaseTransaction) -> Result<Position, DbErr> {
+pub(crate) async fn lock(tx: &Transaction) -> Result<Position, DbErr> {
     let state = audit_state::Entity::find_by_id(STATE).lock_exclusive().one(tx).await?;
     let state = state.ok_or_else(|| DbErr::RecordNotFound("audit_state".to_owned()))?;
     position(&state).ok_or_else(|| DbErr::Type("audit_state.last_hash".to_owned()))
 }
 
 /// Appends entries behind the end that [`lock`] gave.
-pub(crate) async fn append(
-    tx: &DatabaseTransaction,
-    mut end: Position,
-    entries: Vec<Dated>,
-) -> Result<(), DbErr> {
+pub(crate) async fn append(tx: &Transaction, mut end: Position, entries: Vec<Dated>) -> Result<(), DbErr> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -247,7 +243,7 @@ fn person_row(seq: i64, person: PersonalValue) -> audit_person::ActiveModel {
 }
 
 /// Removes what is known beside the chain about a person.
-pub(crate) async fn forget_person(tx: &DatabaseTransaction, subject: SubjectId) -> Result<u64, DbErr> {
+pub(crate) async fn forget_person(tx: &Transaction, subject: SubjectId) -> Result<u64, DbErr> {
     let forget = audit_person::Entity::delete_many().filter(audit_person::Column::SubjectId.eq(subject.0));
     Ok(forget.exec(tx).await?.rows_affected)
 }

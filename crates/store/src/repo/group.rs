@@ -2,14 +2,15 @@
 
 use crate::entity::{group, group_member, user};
 use crate::repo::person::{Done, PeopleError, check_name, check_text, fold_name, name_conflict, written};
+use crate::transaction::Transaction;
 use crate::value::{containing, from_column, moment};
 use crate::{AuditEntry, Listed, Store, StoreError, UserRecord, Window};
 use chrono::{DateTime, Utc};
 use model::{GroupId, UserId};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use std::collections::HashMap;
 
@@ -311,7 +312,7 @@ impl Groups {
 }
 
 async fn change_entry(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     id: GroupId,
     version: u64,
     change: GroupChange,

@@ -6,6 +6,7 @@
 
 use crate::entity::{admin_link, known_device, login_session, refresh_token, user};
 use crate::repo::person::{self, new_row};
+use crate::transaction::Transaction;
 use crate::value::{clip, from_column, moment, to_column};
 use crate::{AuditEntry, NewUser, Store, StoreError, TokenHash, UserRecord};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,8 +14,8 @@ use model::audit::{Action, Object};
 use model::{Coded, Role, SubjectId, UserId};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 use std::time::Duration;
 
@@ -353,7 +354,7 @@ impl Logins {
 
 /// The person's entry with the log-in noted, if it still is what the caller saw.
 pub(crate) async fn arrived(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     id: UserId,
     version: u64,
     now: DateTime<Utc>,
@@ -369,7 +370,7 @@ pub(crate) async fn arrived(
 }
 
 async fn sign_in(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     user: &user::Model,
     new: NewLogin,
     now: DateTime<Utc>,
@@ -396,7 +397,7 @@ async fn sign_in(
 }
 
 async fn remember(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     user: uuid::Uuid,
     device: TokenHash,
     now: DateTime<Utc>,
@@ -432,7 +433,7 @@ async fn remember(
 type Exchanged = Result<(user::Model, login_session::Model), LinkError>;
 
 async fn exchange(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     token: TokenHash,
     new: NewLogin,
     fresh: FreshAdmin,
@@ -460,7 +461,7 @@ async fn exchange(
 }
 
 async fn use_up(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     token: TokenHash,
     now: DateTime<Utc>,
 ) -> Result<Result<(), LinkError>, DbErr> {
@@ -483,7 +484,7 @@ async fn use_up(
 }
 
 /// The administrator who has been here longest, of those who may log in.
-async fn first_admin(tx: &DatabaseTransaction) -> Result<Option<user::Model>, DbErr> {
+async fn first_admin(tx: &Transaction) -> Result<Option<user::Model>, DbErr> {
     user::Entity::find()
         .filter(user::Column::Role.eq(Role::Admin.column()))
         .filter(user::Column::Disabled.eq(false))
@@ -496,11 +497,7 @@ async fn first_admin(tx: &DatabaseTransaction) -> Result<Option<user::Model>, Db
 
 /// Whoever can make a link owns the machine, so a name that is taken by somebody who may not log in or is no
 /// administrator must not keep them out.
-async fn make_admin(
-    tx: &DatabaseTransaction,
-    fresh: FreshAdmin,
-    now: DateTime<Utc>,
-) -> Result<user::Model, DbErr> {
+async fn make_admin(tx: &Transaction, fresh: FreshAdmin, now: DateTime<Utc>) -> Result<user::Model, DbErr> {
     let mut name = FIRST_ADMIN.to_owned();
     let mut next = 2_u64;
     while user::Entity::find().filter(user::Column::NameKey.eq(&name)).one(tx).await?.is_some() {

@@ -3,6 +3,7 @@
 //! The node's id lives in the data directory and not in the database, because several nodes may share one.
 
 use crate::entity::{node, setting, vnc_session};
+use crate::transaction::Transaction;
 use crate::value::moment;
 use crate::{SessionStatus, Store, StoreError};
 use chrono::{DateTime, Utc};
@@ -131,7 +132,7 @@ impl Node {
 }
 
 async fn upsert_boot(
-    tx: &sea_orm::DatabaseTransaction,
+    tx: &Transaction,
     node: NodeId,
     boot: BootId,
     now: DateTime<Utc>,

@@ -5,14 +5,15 @@
 
 use crate::entity::{audit_person, login_session, refresh_token, ticket, user, vnc_session};
 use crate::repo::audit;
+use crate::transaction::Transaction;
 use crate::value::{containing, from_column, moment};
 use crate::{AuditEntry, Listed, Store, StoreError, TokenHash, Window};
 use chrono::{DateTime, Utc};
 use model::{Coded, Role, Secret, SubjectId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use std::collections::HashMap;
 
@@ -160,10 +161,9 @@ impl Coded for PeopleError {
     }
 }
 
-/// A name as it is compared: two names that differ by case only are one.
+/// A name as it is compared: two names that differ by case, width or composition only are one.
 pub fn fold_name(name: &str) -> String {
-    // Upper case first: some letters, as the sharp s, have their counterpart in that direction only.
-    name.to_uppercase().to_lowercase()
+    model::name::key(name)
 }
 
 /// What may be a name. Characters that cannot be seen or that turn the text around would let one name look like
@@ -500,22 +500,18 @@ fn forgetting(audit: AuditEntry, erased: &Done<SubjectId>) -> AuditEntry {
     }
 }
 
-pub(crate) async fn locked(tx: &DatabaseTransaction, id: UserId) -> Result<Option<user::Model>, DbErr> {
+pub(crate) async fn locked(tx: &Transaction, id: UserId) -> Result<Option<user::Model>, DbErr> {
     user::Entity::find_by_id(id.0).lock_exclusive().one(tx).await
 }
 
-async fn save(
-    tx: &DatabaseTransaction,
-    mut row: user::Model,
-    now: DateTime<Utc>,
-) -> Result<user::Model, DbErr> {
+async fn save(tx: &Transaction, mut row: user::Model, now: DateTime<Utc>) -> Result<user::Model, DbErr> {
     row.version = row.version.saturating_add(1);
     row.updated_at = now;
     row.into_active_model().reset_all().update(tx).await
 }
 
 async fn change_entry(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     id: UserId,
     version: u64,
     change: UserChange,
@@ -557,7 +553,7 @@ fn is_active_admin(row: &user::Model) -> bool {
 }
 
 /// Two administrators who demote each other at once do so one after the other, for both hold the audit log's end.
-async fn has_another_admin(tx: &DatabaseTransaction, id: UserId) -> Result<bool, DbErr> {
+async fn has_another_admin(tx: &Transaction, id: UserId) -> Result<bool, DbErr> {
     let others = user::Entity::find()
         .filter(user::Column::Id.ne(id.0))
         .filter(user::Column::Role.eq(Role::Admin.column()))
@@ -566,11 +562,7 @@ async fn has_another_admin(tx: &DatabaseTransaction, id: UserId) -> Result<bool,
 }
 
 /// Every cookie and token of the person is of an older session version from here on; what is kept gets the new one.
-async fn end_logins(
-    tx: &DatabaseTransaction,
-    row: &mut user::Model,
-    keep: Option<TokenHash>,
-) -> Result<(), DbErr> {
+async fn end_logins(tx: &Transaction, row: &mut user::Model, keep: Option<TokenHash>) -> Result<(), DbErr> {
     row.session_version = row.session_version.saturating_add(1);
     let kept = keep.map(TokenHash::to_column);
     login_session::Entity::delete_many()
@@ -593,7 +585,7 @@ async fn end_logins(
 }
 
 /// Tickets that were not taken are not taken any more.
-async fn withdraw_tickets(tx: &DatabaseTransaction, id: UserId) -> Result<(), DbErr> {
+async fn withdraw_tickets(tx: &Transaction, id: UserId) -> Result<(), DbErr> {
     ticket::Entity::delete_many()
         .filter(ticket::Column::UserId.eq(id.0))
         .filter(ticket::Column::TakenAt.is_null())
@@ -602,7 +594,7 @@ async fn withdraw_tickets(tx: &DatabaseTransaction, id: UserId) -> Result<(), Db
     Ok(())
 }
 
-async fn remove(tx: &DatabaseTransaction, id: UserId) -> Result<Done<user::Model>, DbErr> {
+async fn remove(tx: &Transaction, id: UserId) -> Result<Done<user::Model>, DbErr> {
     let Some(row) = locked(tx, id).await? else { return Ok(Err(PeopleError::NotFound)) };
     if is_active_admin(&row) && !has_another_admin(tx, id).await? {
         return Ok(Err(PeopleError::LastAdmin));
@@ -612,14 +604,14 @@ async fn remove(tx: &DatabaseTransaction, id: UserId) -> Result<Done<user::Model
     Ok(Ok(row))
 }
 
-async fn has_traces(tx: &DatabaseTransaction, subject: SubjectId) -> Result<bool, DbErr> {
+async fn has_traces(tx: &Transaction, subject: SubjectId) -> Result<bool, DbErr> {
     let session = vnc_session::Entity::find().filter(vnc_session::Column::SubjectId.eq(subject.0));
     let person = audit_person::Entity::find().filter(audit_person::Column::SubjectId.eq(subject.0));
     Ok(session.one(tx).await?.is_some() || person.one(tx).await?.is_some())
 }
 
 /// The subject id stays in sessions and in the log; names, addresses and programs go.
-async fn erase_traces(tx: &DatabaseTransaction, subject: SubjectId) -> Result<SubjectId, DbErr> {
+async fn erase_traces(tx: &Transaction, subject: SubjectId) -> Result<SubjectId, DbErr> {
     use vnc_session::Column;
     audit::forget_person(tx, subject).await?;
     vnc_session::Entity::update_many()

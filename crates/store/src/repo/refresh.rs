@@ -7,13 +7,14 @@
 use crate::entity::{refresh_token, user};
 use crate::repo::login::arrived;
 use crate::repo::person;
+use crate::transaction::Transaction;
 use crate::value::moment;
 use crate::{AuditEntry, LoginError, Logins, Sealed, StoreError, TokenHash, UserRecord};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::audit::Object;
 use model::{Coded, SubjectId, UserId};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 /// For so long a used token is answered by the same successor.
@@ -204,7 +205,7 @@ struct Exchanged {
 
 type Outcome = (Result<Exchanged, RefreshError>, Vec<AuditEntry>);
 
-async fn exchange(tx: &DatabaseTransaction, wish: Refresh, now: DateTime<Utc>) -> Result<Outcome, DbErr> {
+async fn exchange(tx: &Transaction, wish: Refresh, now: DateTime<Utc>) -> Result<Outcome, DbErr> {
     let invalid = || (Err(RefreshError::Invalid), Vec::new());
     let used = refresh_token::Entity::update_many()
         .filter(refresh_token::Column::TokenHash.eq(wish.token.to_column()))
@@ -260,14 +261,14 @@ fn token_row(
     }
 }
 
-async fn insert(tx: &DatabaseTransaction, row: refresh_token::Model) -> Result<(), DbErr> {
+async fn insert(tx: &Transaction, row: refresh_token::Model) -> Result<(), DbErr> {
     let row = refresh_token::ActiveModel::from(row).reset_all();
     refresh_token::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
 }
 
 /// Sealed successors that nobody may ask for any more.
 async fn forget_older(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     token: &refresh_token::Model,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
@@ -281,7 +282,7 @@ async fn forget_older(
     Ok(())
 }
 
-async fn revoke(tx: &DatabaseTransaction, family: Uuid) -> Result<u64, DbErr> {
+async fn revoke(tx: &Transaction, family: Uuid) -> Result<u64, DbErr> {
     let delete = refresh_token::Entity::delete_many().filter(refresh_token::Column::Family.eq(family));
     Ok(delete.exec(tx).await?.rows_affected)
 }

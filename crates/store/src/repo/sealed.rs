@@ -3,11 +3,12 @@
 //! Successors of refresh tokens are left out: they are of use for ten seconds, and whoever needs one logs in again.
 
 use crate::entity::{target, ticket};
+use crate::transaction::Transaction;
 use crate::{AuditEntry, Sealed, Store, StoreError};
 use chrono::{DateTime, Utc};
 use model::{TargetId, TicketId};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
 /// Where a sealed value is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -87,7 +88,7 @@ impl SealedValues {
     }
 }
 
-async fn replace(tx: &DatabaseTransaction, value: Resealed) -> Result<u64, DbErr> {
+async fn replace(tx: &Transaction, value: Resealed) -> Result<u64, DbErr> {
     let (old, new) = (value.old.0, value.new.0);
     let done = match value.at {
         SealedAt::Target(id) => {

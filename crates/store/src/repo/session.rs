@@ -298,7 +298,7 @@ impl Sessions {
         let row = new_row(new)?;
         let now = row.start_time;
         self.store
-            .write_with(&self.audit, now, always, move |tx| {
+            .write_one_with(&self.audit, now, always, move |tx| {
                 let row = ActiveModel::from(row.clone()).reset_all();
                 Box::pin(async move { Entity::insert(row).exec_without_returning(tx).await.map(|_| ()) })
             })
@@ -473,7 +473,7 @@ impl Sessions {
 
     async fn changed(&self, update: UpdateMany<Entity>, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.store
-            .write_with(&self.audit, now, if_so, move |tx| {
+            .write_one_with(&self.audit, now, if_so, move |tx| {
                 let update = update.clone();
                 Box::pin(async move { Ok(update.exec(tx).await?.rows_affected > 0) })
             })

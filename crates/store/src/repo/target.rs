@@ -4,6 +4,7 @@ use crate::entity::{sequence, target};
 use crate::repo::access::{granted_to, shared_with};
 use crate::repo::group::MAX_DESCRIPTION;
 use crate::repo::person::check_text;
+use crate::transaction::Transaction;
 use crate::value::{containing, from_column, from_json, moment, to_json};
 use crate::{AuditEntry, Grant, Grants, Listed, Sealed, Store, StoreError, Window, always, if_so};
 use chrono::{DateTime, Utc};
@@ -11,8 +12,8 @@ use model::target::{Address, Identity, Kind, Security};
 use model::{Coded, TargetId, UserId};
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Set,
 };
 
 /// A target to register. The id is made by the caller, because the sealed secret is bound to it.
@@ -374,7 +375,7 @@ enum Changed {
 }
 
 async fn change_entry(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     id: TargetId,
     change: TargetChange,
     now: DateTime<Utc>,
@@ -477,7 +478,7 @@ fn description(text: String) -> Result<String, AddTargetError> {
     Ok(text)
 }
 
-async fn next_number(tx: &DatabaseTransaction) -> Result<i32, DbErr> {
+async fn next_number(tx: &Transaction) -> Result<i32, DbErr> {
     let rows = sequence::Entity::update_many()
         .filter(sequence::Column::Name.eq(NUMBER))
         .col_expr(sequence::Column::Last, Expr::col(sequence::Column::Last).add(1))
@@ -487,7 +488,7 @@ async fn next_number(tx: &DatabaseTransaction) -> Result<i32, DbErr> {
 }
 
 async fn edit_security(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     id: TargetId,
     edit: &(dyn Fn(&mut Security) + Send + Sync),
     now: DateTime<Utc>,

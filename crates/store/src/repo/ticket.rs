@@ -5,6 +5,7 @@
 //! the resume key that came with the taking may continue it, under the same session id.
 
 use crate::entity::{ticket, vnc_session};
+use crate::transaction::Transaction;
 use crate::value::{end_reason_from, from_json, ingress_from, moment, to_json};
 use crate::{AuditEntry, Owner, Sealed, SessionStatus, Store, StoreError, TokenHash, always};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,8 +13,8 @@ use model::session::{EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, DeleteMany, EntityTrait, ExprTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, DeleteMany, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -344,7 +345,7 @@ impl Tickets {
         let now = moment(now);
         let row = self
             .store
-            .write(move |tx| {
+            .write_one(move |tx| {
                 let wish = wish.clone();
                 Box::pin(async move { take(tx, &wish, now).await })
             })
@@ -443,7 +444,7 @@ enum Attempt {
     Unknown,
 }
 
-async fn take(tx: &DatabaseTransaction, wish: &TakeTicket, now: DateTime<Utc>) -> Result<Attempt, DbErr> {
+async fn take(tx: &Transaction, wish: &TakeTicket, now: DateTime<Utc>) -> Result<Attempt, DbErr> {
     let rows = ticket::Entity::update_many()
         .filter(ticket::Column::TokenHash.eq(wish.token_hash.to_column()))
         .filter(ticket::Column::TakenAt.is_null())
@@ -478,11 +479,7 @@ enum Resumption {
     Over(Box<vnc_session::Model>),
 }
 
-async fn resume(
-    tx: &DatabaseTransaction,
-    wish: &ResumeTicket,
-    now: DateTime<Utc>,
-) -> Result<Resumption, DbErr> {
+async fn resume(tx: &Transaction, wish: &ResumeTicket, now: DateTime<Utc>) -> Result<Resumption, DbErr> {
     let ticket = ticket::Entity::find()
         .filter(ticket::Column::TokenHash.eq(wish.token_hash.to_column()))
         .filter(ticket::Column::ResumeHash.eq(wish.resume_hash.to_column()))

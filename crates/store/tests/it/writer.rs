@@ -1,9 +1,10 @@
 //! The writer: groups, and the one that fails among many that do not.
 
-use crate::house::{House, new_target, noon, on_both, patient};
-use model::Coded;
+use crate::house::{House, new_target, new_ticket, noon, on_both, patient};
+use model::{Coded, TargetId};
 use std::collections::HashSet;
-use store::{NewTarget, Options, Store};
+use store::{NewTarget, Options, Store, TicketState};
+use uuid::Uuid;
 
 async fn add_all(store: &Store, names: Vec<String>) -> Vec<Result<u32, &'static str>> {
     let tasks: Vec<_> = names
@@ -49,6 +50,32 @@ on_both! {
             assert_eq!(house.store.targets().find(added.id).await.unwrap().as_ref(), Some(&added));
             assert_eq!(neighbor.targets().find(added.id).await.unwrap().as_ref(), Some(&added));
         }
+    }
+
+    async fn a_lone_change_is_committed_or_leaves_nothing_open(house) {
+        let target = house.target("desk").await.id;
+        let neighbor = house.neighbor().await;
+        for n in 0..10 {
+            let nowhere = TargetId(Uuid::now_v7());
+            let refused = house.store.tickets().issue(new_ticket(nowhere, 100 + n)).await.unwrap_err();
+            assert_eq!(refused.code(), "store.conflict");
+            // Another process can write at once, and sees what was acknowledged here.
+            neighbor.tickets().issue(new_ticket(target, n)).await.unwrap();
+            let token = house.ticket(target, 200 + n).await;
+            let seen = neighbor.tickets().look(token, noon()).await.unwrap();
+            assert!(matches!(seen, TicketState::Fresh(_)), "{seen:?}");
+        }
+    }
+
+    async fn lone_changes_and_groups_take_turns(house) {
+        let target = house.target("desk").await.id;
+        for round in 0..10 {
+            house.ticket(target, round).await;
+            let names = (0..4).map(|n| if n == 1 { "desk".to_owned() } else { format!("{round} {n}") });
+            let answers = add_all(&house.store, names.collect()).await;
+            assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3, "{answers:?}");
+        }
+        assert_eq!(house.store.targets().list().await.unwrap().len(), 31);
     }
 
     async fn groups_of_any_size_give_the_same_rows(house) {

@@ -192,7 +192,8 @@ export class Guest {
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** Ends a program that a test started, and waits for it. */
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
   child.kill('SIGTERM');

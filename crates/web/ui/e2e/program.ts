@@ -14,11 +14,12 @@ export class Program {
   private constructor(
     private readonly binary: string,
     private readonly data: string,
+    private readonly options: readonly string[],
   ) {}
 
   /** Starts `GATEHOUSE_TEST_BINARY` on free ports with a data directory of its own. */
-  static async start(binary: string): Promise<Program> {
-    const program = new Program(binary, await mkdtemp(join(tmpdir(), 'gatehouse-e2e-')));
+  static async start(binary: string, options: readonly string[] = []): Promise<Program> {
+    const program = new Program(binary, await mkdtemp(join(tmpdir(), 'gatehouse-e2e-')), options);
     await program.resume();
     return program;
   }
@@ -26,7 +27,7 @@ export class Program {
   /** Starts it again with the same data at the same address. */
   async resume(): Promise<void> {
     const listen = this.url === '' ? '127.0.0.1:0' : new URL(this.url).host;
-    const args = ['--data', this.data, 'serve', '--listen', listen, '--native', '127.0.0.1:0'];
+    const args = ['--data', this.data, 'serve', '--listen', listen, '--native', '127.0.0.1:0', ...this.options];
     const child = spawn(this.binary, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.child = child;
     for await (const line of createInterface({ input: child.stdout })) {

@@ -47,6 +47,17 @@ export function preferred(languages: readonly string[]): Language {
   return 'en';
 }
 
+const formats = new Map<string, unknown>();
+
+/** Formats are dear to make and cheap to use: a list that shows times every second makes each once. */
+function kept<T>(key: string, make: () => T): T {
+  const found = formats.get(key) as T | undefined;
+  if (found !== undefined) return found;
+  const made = make();
+  formats.set(key, made);
+  return made;
+}
+
 class Locale {
   language: Language = $state('en');
   digits: Digits = $state('latn');
@@ -93,13 +104,14 @@ class Locale {
   }
 
   number(value: number, options?: Intl.NumberFormatOptions): string {
-    return new Intl.NumberFormat(this.tag, options).format(value);
+    const make = () => new Intl.NumberFormat(this.tag, options);
+    return kept(`number ${this.tag} ${JSON.stringify(options)}`, make).format(value);
   }
 
   /** "5 minutes ago", in the unit people say. */
   ago(then: Date, now: Date): string {
     const seconds = Math.round((then.getTime() - now.getTime()) / 1000);
-    const format = new Intl.RelativeTimeFormat(this.tag, { numeric: 'auto' });
+    const format = kept(`ago ${this.tag}`, () => new Intl.RelativeTimeFormat(this.tag, { numeric: 'auto' }));
     const size = Math.abs(seconds);
     if (size < 60) return format.format(seconds, 'second');
     if (size < 3600) return format.format(Math.round(seconds / 60), 'minute');
@@ -108,7 +120,8 @@ class Locale {
   }
 
   exact(date: Date): string {
-    return new Intl.DateTimeFormat(this.tag, { dateStyle: 'medium', timeStyle: 'medium' }).format(date);
+    const make = () => new Intl.DateTimeFormat(this.tag, { dateStyle: 'medium', timeStyle: 'medium' });
+    return kept(`exact ${this.tag}`, make).format(date);
   }
 
   /** "14 min" or "45 sec"; Arabic abbreviations of units are single letters, so there the words are whole. */
@@ -135,11 +148,6 @@ class Locale {
   /** What stands between the entries of a list that has no "and". */
   get comma(): string {
     return this.language === 'ar' ? '، ' : ', ';
-  }
-
-  /** "Admins, Operators and Lab". */
-  list(items: readonly string[]): string {
-    return new Intl.ListFormat(this.tag, { type: 'conjunction' }).format(items);
   }
 }
 

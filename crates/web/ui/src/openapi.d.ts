@@ -4,6 +4,86 @@
  */
 
 export interface paths {
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The log, the newest entries first.
+         * @description Needs the right `read_audit`; an API token needs the scope `admin`.
+         */
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The log as JSON lines, the oldest first.
+         * @description Needs the right `export_audit`; an API token needs the scope `admin`.
+         */
+        get: operations["audit_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/heads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The signed heads, the oldest first. Kept elsewhere, they show later whether the log was cut or written anew.
+         * @description Needs the right `export_audit`; an API token needs the scope `admin`.
+         */
+        get: operations["audit_heads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follows the whole chain, through every signed head.
+         * @description Needs the right `read_audit`; an API token needs the scope `admin`.
+         */
+        get: operations["audit_verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/link": {
         parameters: {
             query?: never;
@@ -13,8 +93,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes a one-time link; it is used up by this. */
+        /** Takes a one-time link and logs in as the first administrator; the link is used up by this. */
         post: operations["auth_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Logs in by name and password. */
+        post: operations["auth_login"];
         delete?: never;
         options?: never;
         head?: never;
@@ -30,7 +127,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Logs out: the cookie means nothing from now on. */
+        /**
+         * Logs out at once: cookie, access token and refresh token mean nothing from now on, and consoles that were opened by
+         *     this log-in end. With `everywhere` all log-ins of the person end.
+         * @description Needs a log-in; no API token does this.
+         */
         post: operations["auth_logout"];
         delete?: never;
         options?: never;
@@ -45,10 +146,57 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is logged in. */
+        /**
+         * Who is logged in.
+         * @description Needs a log-in or an API token.
+         */
         get: operations["auth_me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes one's own name and language.
+         * @description Needs the right `manage_account` and a log-in; no API token does this.
+         */
+        patch: operations["auth_change_me"];
+        trace?: never;
+    };
+    "/api/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets one's own password. All other log-ins end.
+         * @description Needs the right `manage_account` and a log-in; no API token does this.
+         */
+        post: operations["auth_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchanges a refresh token. Within ten seconds the same one is answered by the same successor; later the whole log-in
+         *     ends, for somebody has stolen it.
+         */
+        post: operations["auth_refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -67,6 +215,106 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Groups by name.
+         * @description Needs the right `see_people`; an API token needs the scope `read`.
+         */
+        get: operations["groups_list"];
+        put?: never;
+        /**
+         * Adds a group.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
+        post: operations["groups_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One group with its people and targets.
+         * @description Needs the right `see_people`; an API token needs the scope `read`.
+         */
+        get: operations["groups_show"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes a group; sessions that hang on it end.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
+        delete: operations["groups_remove"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a group's name and description.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
+        patch: operations["groups_change"];
+        trace?: never;
+    };
+    "/api/groups/{id}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Takes a person into a group, or gives them another part in it.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
+        put: operations["groups_set_member"];
+        post?: never;
+        /**
+         * Takes a person out of a group; sessions that hang on it end.
+         * @description Needs the right `manage_groups`; an API token needs the scope `admin`.
+         */
+        delete: operations["groups_remove_member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/groups/{id}/targets/{target}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Lets a group use a target, or use it differently.
+         * @description Needs the right `manage_grants`; an API token needs the scope `admin`.
+         */
+        put: operations["groups_set_target"];
+        post?: never;
+        /**
+         * Withdraws a target from a group; sessions that hang on it end.
+         * @description Needs the right `manage_grants`; an API token needs the scope `admin`.
+         */
+        delete: operations["groups_remove_target"];
         options?: never;
         head?: never;
         patch?: never;
@@ -96,7 +344,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sessions, newest first. */
+        /**
+         * Sessions, newest first: one's own, those of the groups that one operates, or all.
+         * @description Needs the right `see_sessions`; an API token needs the scope `read`.
+         */
         get: operations["sessions_list"];
         put?: never;
         post?: never;
@@ -113,7 +364,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One session. */
+        /**
+         * One session.
+         * @description Needs the right `see_sessions`; an API token needs the scope `read`.
+         */
         get: operations["sessions_show"];
         put?: never;
         post?: never;
@@ -132,7 +386,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops a session's input; the picture goes on. */
+        /**
+         * Stops a session's input; the picture goes on.
+         * @description Needs the right `freeze_session`; an API token needs the scope `operate`.
+         */
         post: operations["sessions_freeze"];
         delete?: never;
         options?: never;
@@ -149,7 +406,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends a session within 50 ms. */
+        /**
+         * Ends a session within 50 ms.
+         * @description Needs the right `kill_session`; an API token needs the scope `operate`.
+         */
         post: operations["sessions_kill"];
         delete?: never;
         options?: never;
@@ -166,7 +426,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Replaces a session's rules while it runs. */
+        /**
+         * Replaces a session's rules while it runs. Its end stays where it is: that is moved by *extend*.
+         * @description Needs the right `change_policy`; an API token needs the scope `operate`.
+         */
         post: operations["sessions_policy"];
         delete?: never;
         options?: never;
@@ -183,7 +446,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lets a session's input pass again. */
+        /**
+         * Lets a session's input pass again.
+         * @description Needs the right `freeze_session`; an API token needs the scope `operate`.
+         */
         post: operations["sessions_thaw"];
         delete?: never;
         options?: never;
@@ -198,7 +464,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Figures at a glance. */
+        /**
+         * Figures at a glance.
+         * @description Needs the right `see_dashboard`; an API token needs the scope `read`.
+         */
         get: operations["status_status"];
         put?: never;
         post?: never;
@@ -215,10 +484,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All targets, by number. */
+        /**
+         * Targets by number: those that are granted, or all for whoever may see all.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
         get: operations["targets_list"];
         put?: never;
-        /** Registers a target. */
+        /**
+         * Registers a target.
+         * @description Needs the right `manage_targets`; an API token needs the scope `operate`.
+         */
         post: operations["targets_add"];
         delete?: never;
         options?: never;
@@ -233,12 +508,103 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One target. */
+        /**
+         * One target.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
         get: operations["targets_show"];
         put?: never;
         post?: never;
-        /** Removes a target; its sessions end. */
+        /**
+         * Removes a target; its sessions end.
+         * @description Needs the right `manage_targets`; an API token needs the scope `operate`.
+         */
         delete: operations["targets_remove"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a target's entry. Another address, identity or floor erases the stored password and the pin.
+         * @description Needs the right `manage_targets`; an API token needs the scope `operate`.
+         */
+        patch: operations["targets_change"];
+        trace?: never;
+    };
+    "/api/targets/{id}/console/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets one's own session to a target last longer: at most `sessions.max_minutes` from its start, never longer than
+         *     grant and log-in.
+         * @description Needs the right `extend_console`; an API token needs the scope `console`.
+         */
+        post: operations["target_console_extend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/targets/{id}/console/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a ticket for a target. An earlier session of the same person to the same target ends.
+         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         */
+        post: operations["target_console_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/targets/{id}/console/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends one's own session to a target, and withdraws a ticket that was not used.
+         * @description Needs the right `end_console`; an API token needs the scope `console`.
+         */
+        delete: operations["target_console_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/targets/{id}/console/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether a console of a target can be had.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
+        get: operations["target_console_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -253,8 +619,312 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Connects, logs in, leaves; pins the identity where the entry says *first use*. */
+        /**
+         * Connects, logs in, leaves; pins the identity where the entry says *first use*. Limited for each person.
+         * @description Needs the right `test_target`; an API token needs the scope `operate`.
+         */
         post: operations["targets_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's own tokens; an administrator sees all.
+         * @description Needs the right `manage_tokens` and a log-in; no API token does this.
+         */
+        get: operations["tokens_list"];
+        put?: never;
+        /**
+         * Makes a token of one's own.
+         * @description Needs the right `manage_tokens` and a log-in; no API token does this.
+         */
+        post: operations["tokens_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revokes a token; consoles that were opened by it end.
+         * @description Needs the right `manage_tokens` and a log-in; no API token does this.
+         */
+        delete: operations["tokens_revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * People by name.
+         * @description Needs the right `see_people`; an API token needs the scope `read`.
+         */
+        get: operations["users_list"];
+        put?: never;
+        /**
+         * Adds a person.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
+        post: operations["users_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One person.
+         * @description Needs the right `see_people`; an API token needs the scope `read`.
+         */
+        get: operations["users_show"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes a person. Their sessions end; past sessions and the audit log still say who it was.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
+        delete: operations["users_remove"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a person's entry.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
+        patch: operations["users_change"];
+        trace?: never;
+    };
+    "/api/users/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keeps a person out at once: log-ins, tokens and consoles end.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
+        post: operations["users_disable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets a person log in again.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
+        post: operations["users_enable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Removes a person and everything that leads from sessions and the audit log to them; the log's chain stays whole.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
+        post: operations["users_erase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends all log-ins of a person; of others only with the right to do so.
+         * @description Needs the right `manage_logins` and a log-in; no API token does this.
+         */
+        post: operations["users_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets a person's password; their log-ins end.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
+        post: operations["users_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A person's own grants; those by groups are at the groups.
+         * @description Needs the right `manage_people`; an API token needs the scope `admin`.
+         */
+        get: operations["users_grants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/targets/{target}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Lets a person use a target, or use it differently.
+         * @description Needs the right `manage_grants`; an API token needs the scope `admin`.
+         */
+        put: operations["users_grant"];
+        post?: never;
+        /**
+         * Withdraws a person's own grant; sessions that hang on it end.
+         * @description Needs the right `manage_grants`; an API token needs the scope `admin`.
+         */
+        delete: operations["users_withdraw"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Targets by number: those that are granted, or all for whoever may see all.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
+        get: operations["vm_targets_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vm/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One target.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
+        get: operations["vm_targets_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vm/{id}/console/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets one's own session to a target last longer: at most `sessions.max_minutes` from its start, never longer than
+         *     grant and log-in.
+         * @description Needs the right `extend_console`; an API token needs the scope `console`.
+         */
+        post: operations["console_extend"];
         delete?: never;
         options?: never;
         head?: never;
@@ -270,8 +940,51 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a ticket for a target. */
+        /**
+         * Makes a ticket for a target. An earlier session of the same person to the same target ends.
+         * @description Needs the right `open_console`; an API token needs the scope `console`.
+         */
         post: operations["console_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vm/{id}/console/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends one's own session to a target, and withdraws a ticket that was not used.
+         * @description Needs the right `end_console`; an API token needs the scope `console`.
+         */
+        delete: operations["console_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vm/{id}/console/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether a console of a target can be had.
+         * @description Needs the right `see_targets`; an API token needs the scope `read`.
+         */
+        get: operations["console_status"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -282,23 +995,287 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One's own session to a target. */
+        ActiveSession: {
+            client_ip: string;
+            /** Format: date-time */
+            expires_at?: string | null;
+            /**
+             * Format: int64
+             * @description How often it was extended.
+             */
+            extensions: number;
+            frozen: boolean;
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            start_time: string;
+            view_only: boolean;
+        };
+        /** @description A group to add. */
+        AddGroup: {
+            description?: string;
+            /** @example class 3b */
+            name: string;
+        };
         /** @description A target to register. */
         AddTarget: {
             /** @description Allow TLS without a certificate. */
             anonymous_tls?: boolean;
+            description?: string;
             /** @description Accept and pin the first certificate or key, shown by *test connection*. */
             first_use?: boolean;
             floor?: components["schemas"]["Strength"] | null;
+            /** @description Groups that may use it at once; an operator names at least one of their own. */
+            groups?: string[];
             name: string;
-            /** @description Stays at the server, sealed; wins over one in the URL. */
+            /**
+             * Format: password
+             * @description Stays at the server, sealed; wins over one in the URL.
+             */
             password?: string | null;
             /** @description SHA-256 of the certificate or RA2 key that must be shown, lower-case hex. */
             pin?: string | null;
+            tags?: string[];
+            /** @description Whether lists may show a picture of its screen. */
+            thumbnails?: boolean;
             /**
              * @description Where it listens.
              * @example vnc://10.0.0.7:5900
              */
             url: string;
+        };
+        /** @description A token to make. */
+        AddToken: {
+            /**
+             * Format: date-time
+             * @description From then on it is worth nothing.
+             */
+            expires_at?: string | null;
+            /**
+             * @description What it is for.
+             * @example backup script
+             */
+            name: string;
+            /**
+             * @description Of `read`, `console`, `operate` and `admin`; what the person may not do, the token may not either.
+             * @example [
+             *       "read"
+             *     ]
+             */
+            scopes: string[];
+        };
+        /** @description A person to add. */
+        AddUser: {
+            /** @description The same as the name where it is left out. */
+            display_name?: string | null;
+            language?: string | null;
+            /**
+             * Format: password
+             * @description Without one they cannot log in until it is set.
+             */
+            password?: string | null;
+            /**
+             * @description `user` where it is left out.
+             * @example user
+             */
+            role?: string | null;
+            /** @example ada */
+            username: string;
+        };
+        /** @description An API token, without its text. */
+        ApiToken: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at?: string | null;
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute or so.
+             */
+            last_used_at?: string | null;
+            /** @description What it is for. */
+            name: string;
+            /** Format: date-time */
+            revoked_at?: string | null;
+            /** @description Of `read`, `console`, `operate` and `admin`. */
+            scopes: string[];
+            /** Format: uuid */
+            user_id: string;
+        };
+        /** @description Tokens, the newest first. */
+        ApiTokens: {
+            tokens: components["schemas"]["ApiToken"][];
+            total: number;
+        };
+        /** @description What to change; what is left out stays. */
+        ChangeGroup: {
+            description?: string | null;
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description As it was read.
+             */
+            version: number;
+        };
+        /** @description One's own entry, as one may change it. */
+        ChangeMe: {
+            display_name?: string | null;
+            /** @description A language tag such as `ar`; `null` follows the browser. */
+            language?: string | null;
+            /**
+             * Format: int64
+             * @description As it was read.
+             */
+            version: number;
+        };
+        /** @description What to change; what is left out stays. */
+        ChangeTarget: {
+            anonymous_tls?: boolean | null;
+            description?: string | null;
+            /** @description Accept and pin the next certificate or key, shown by *test connection*. */
+            first_use?: boolean;
+            floor?: components["schemas"]["Strength"] | null;
+            name?: string | null;
+            /**
+             * Format: password
+             * @description A new password; the empty one forgets it.
+             */
+            password?: string | null;
+            /** @description SHA-256 of the certificate or RA2 key that must be shown. */
+            pin?: string | null;
+            tags?: string[] | null;
+            thumbnails?: boolean | null;
+            /** @description Another place. Its stored password and pin are forgotten, unless the same change brings new ones. */
+            url?: string | null;
+            username?: string | null;
+            /**
+             * Format: int64
+             * @description As it was read.
+             */
+            version: number;
+        };
+        /** @description What to change; what is left out stays. */
+        ChangeUser: {
+            display_name?: string | null;
+            /** @description `null` follows the browser. */
+            language?: string | null;
+            role?: string | null;
+            username?: string | null;
+            /**
+             * Format: int64
+             * @description As it was read.
+             */
+            version: number;
+        };
+        /** @description A change came too late: what it is about is different now. */
+        ChangedMeanwhile_Group: {
+            /** @description `api.changed_meanwhile`. */
+            code: string;
+            /** @description A group. */
+            current: {
+                /** Format: date-time */
+                created_at: string;
+                description: string;
+                /** Format: uuid */
+                id: string;
+                name: string;
+                /** Format: date-time */
+                updated_at: string;
+                /**
+                 * Format: int64
+                 * @description Counts changes of name and description; a change names the one it saw.
+                 */
+                version: number;
+            };
+            detail: string;
+            /** Format: int32 */
+            status: number;
+            title: string;
+            type: string;
+        };
+        /** @description A change came too late: what it is about is different now. */
+        ChangedMeanwhile_Target: {
+            /** @description `api.changed_meanwhile`. */
+            code: string;
+            /** @description A target, without its secret. */
+            current: {
+                /** @description Sessions that run now, without those that only wait for a lost viewer. */
+                active_sessions: number;
+                /** @description `host:port`, `unix:/path` or `testcard`. */
+                address: string;
+                /** Format: date-time */
+                created_at: string;
+                description: string;
+                /** @description Whether a password is stored. */
+                has_password: boolean;
+                /** Format: uuid */
+                id: string;
+                kind: components["schemas"]["TargetKind"];
+                name: string;
+                /**
+                 * Format: int32
+                 * @description Permanent small number.
+                 */
+                number: number;
+                security: components["schemas"]["TargetSecurity"];
+                /** @description Words to find it by. */
+                tags: string[];
+                /** @description Whether lists may show a picture of its screen. */
+                thumbnails: boolean;
+                /** Format: date-time */
+                updated_at: string;
+                /** @description The name that it is logged in to with, where its security type asks for one. */
+                username?: string | null;
+                /**
+                 * Format: int64
+                 * @description Counts changes; a change names the one it saw.
+                 */
+                version: number;
+            };
+            detail: string;
+            /** Format: int32 */
+            status: number;
+            title: string;
+            type: string;
+        };
+        /** @description A change came too late: what it is about is different now. */
+        ChangedMeanwhile_User: {
+            /** @description `api.changed_meanwhile`. */
+            code: string;
+            /** @description A person. */
+            current: {
+                /** Format: date-time */
+                created_at: string;
+                /** @description Whether they may not log in. */
+                disabled: boolean;
+                display_name: string;
+                /** @description Whether they have a password. */
+                has_password: boolean;
+                /** Format: uuid */
+                id: string;
+                language?: string | null;
+                /** Format: date-time */
+                last_login_at?: string | null;
+                /** @description `user`, `viewer`, `analyst`, `operator` or `admin`. */
+                role: string;
+                /** Format: date-time */
+                updated_at: string;
+                /** @description What they log in with; unique without regard to case. */
+                username: string;
+                /**
+                 * Format: int64
+                 * @description Counts changes; a change names the one it saw.
+                 */
+                version: number;
+            };
+            detail: string;
+            /** Format: int32 */
+            status: number;
+            title: string;
+            type: string;
         };
         /** @description Which clipboard contents may pass in one direction. */
         ClipboardRule: "deny" | {
@@ -339,14 +1316,42 @@ export interface components {
          * @enum {string}
          */
         ConsoleState: "waiting" | "active" | "frozen" | "awaiting_resume" | "ended";
+        /** @description Whether a console can be had, and what there is. */
+        ConsoleStatus: {
+            active_session?: components["schemas"]["ActiveSession"] | null;
+            /** @description Whether a request would be granted now. */
+            available: boolean;
+            /**
+             * @description Whether the machine is on; `unknown` where no hypervisor tells.
+             * @example unknown
+             */
+            power: string;
+            /**
+             * @example [
+             *       "vnc"
+             *     ]
+             */
+            protocols: string[];
+            /**
+             * @description The code of why not.
+             * @example right.role
+             */
+            reason?: string | null;
+        };
         /** @description A ticket: the right to open one session, once. */
         ConsoleTicket: {
             console_path: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description From then on the ticket is worth nothing, and its session is over.
+             */
             expires_at: string;
+            native?: components["schemas"]["NativeLink"] | null;
             protocol: string;
             /** @description 256 bits in lower-case base32. */
             token: string;
+            /** @description Only looks, by the wish or by the grant. */
+            view_only: boolean;
             /** @description One-time password for viewers that know only VncAuth, where that is switched on. */
             vnc_password?: string | null;
             websocket_path: string;
@@ -355,8 +1360,9 @@ export interface components {
         ConsoleWish: {
             /**
              * Format: int32
-             * @description Minutes until the ticket must have been used; 15 by default, 1,440 at most.
+             * @description Minutes that the session may last; `sessions.expires_minutes` of the configuration where it is left out.
              * @default null
+             * @example 15
              */
             expires_minutes?: number | null;
             /**
@@ -371,12 +1377,188 @@ export interface components {
              */
             view_only?: boolean;
         };
+        /** @description Name and password. */
+        Credentials: {
+            /** @description What is wanted: a cookie (a browser) or tokens (a program). */
+            grant?: components["schemas"]["Grant"];
+            /** Format: password */
+            password: string;
+            /**
+             * @description The name that one logs in with; case does not matter.
+             * @example ada
+             */
+            username: string;
+        };
         /** @description What a refusal adds to its code for people. */
         Details: {
             /** @description The fingerprint that is pinned, SHA-256 in lower-case hex. */
             expected: string;
             /** @description The fingerprint that is shown now. */
             presented: string;
+        };
+        /** @description A part of the log. */
+        Entries: {
+            entries: components["schemas"]["Entry"][];
+            /**
+             * Format: int64
+             * @description Hand it back as `after` (or `before`) for the next page; none on the last one.
+             */
+            next?: number | null;
+            /**
+             * Format: int64
+             * @description Entries in the whole log.
+             */
+            total: number;
+        };
+        /** @description An entry. */
+        Entry: {
+            /**
+             * @description What was done.
+             * @example login.done
+             */
+            action: string;
+            /** Format: date-time */
+            at: string;
+            /** @description The code of why it was refused or how it ended. */
+            code?: string | null;
+            /** @description The rest; names and addresses of people are in here only as salted hashes. */
+            detail: Record<string, never>;
+            /** @description SHA-256 of this entry. */
+            hash: string;
+            /** @description What it was done to: `person:`, `group:`, `target:`, `session:`, `ticket:` or `token:` and an id. */
+            object?: string | null;
+            /** @description Names and addresses beside the chain that were not erased. */
+            people: {
+                [key: string]: string;
+            };
+            /** @description SHA-256 of the entry before, in hexadecimal digits. */
+            prev_hash: string;
+            /**
+             * Format: int64
+             * @description Its place in the chain, counted from 1.
+             */
+            seq: number;
+            /**
+             * Format: uuid
+             * @description Who did it: a random id that leads nowhere once the person is erased.
+             */
+            subject_id?: string | null;
+            /** @description Who that is now, where they are still known. */
+            username?: string | null;
+        };
+        /** @description How much longer. */
+        ExtendWish: {
+            /**
+             * Format: int32
+             * @description Minutes from now on; `sessions.expires_minutes` of the configuration where it is left out.
+             * @default null
+             * @example 15
+             */
+            expires_minutes?: number | null;
+        };
+        /** @description A session that may last longer. */
+        Extended: {
+            /** Format: date-time */
+            expires_at: string;
+            /**
+             * Format: int64
+             * @description How often it was extended.
+             */
+            extensions: number;
+            /** Format: uuid */
+            session_id: string;
+            /**
+             * Format: int64
+             * @description Seconds until then.
+             */
+            time_left_s: number;
+        };
+        /**
+         * @description What a log-in gives.
+         * @enum {string}
+         */
+        Grant: "cookie" | "token";
+        /** @description How a target may be used. */
+        GrantWish: {
+            /**
+             * Format: date-time
+             * @description From then on not at all.
+             * @default null
+             */
+            expires_at?: string | null;
+            /**
+             * @description For looking only.
+             * @default false
+             */
+            view_only?: boolean;
+        };
+        /** @description A group. */
+        Group: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Counts changes of name and description; a change names the one it saw.
+             */
+            version: number;
+        };
+        /** @description A group with who and what is in it. */
+        GroupDetail: components["schemas"]["Group"] & {
+            members: components["schemas"]["GroupMember"][];
+            targets: components["schemas"]["SharedTarget"][];
+        };
+        /** @description Somebody in a group. */
+        GroupMember: {
+            display_name: string;
+            /** @description Whether they look after the group's targets and sessions; it takes the role of operator, too. */
+            operator: boolean;
+            /** Format: uuid */
+            user_id: string;
+            username: string;
+        };
+        /** @description A page of groups, by name. */
+        Groups: {
+            groups: components["schemas"]["Group"][];
+            /**
+             * Format: int64
+             * @description Counted from 1.
+             */
+            page: number;
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description A signed position of the chain. */
+        Head: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: date-time
+             * @description When it reached a place that nobody here can rewrite.
+             */
+            delivered_at?: string | null;
+            /** @description The entry's hash. */
+            hash: string;
+            /** Format: int64 */
+            seq: number;
+            /** @description Ed25519 with the public key beside it, in hexadecimal digits. */
+            signature: string;
+        };
+        /** @description Signed heads. */
+        Heads: {
+            heads: components["schemas"]["Head"][];
+            /**
+             * Format: int64
+             * @description Hand it back as `after` for the next page.
+             */
+            next?: number | null;
+            /** @description What their signatures are verified with, in hexadecimal digits. */
+            public_key: string;
         };
         /** @description Whether it works. */
         Health: {
@@ -411,12 +1593,91 @@ export interface components {
             /** @description 32 bytes in lower-case base32. */
             token: string;
         };
+        /** @description What to end. */
+        LogoutWish: {
+            /**
+             * @description All log-ins of the person, also of other devices and programs.
+             * @default false
+             */
+            everywhere?: boolean;
+        };
         /** @description Who is logged in. */
         Me: {
-            /** @description What one may do. */
+            display_name: string;
+            /**
+             * Format: date-time
+             * @description When the log-in ends; none for tokens.
+             */
+            expires_at?: string | null;
+            /** @description Groups that one is in. */
+            groups: components["schemas"]["MyGroup"][];
+            /** @description Whether there is a password; the first administrator has none until one is set. */
+            has_password: boolean;
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: int64
+             * @description Seconds without a request after which it ends; 0 for no limit.
+             */
+            idle_seconds: number;
+            /** @description The language of the interface, where one was chosen. */
+            language?: string | null;
+            /** @description What one may do now; the lesser of role and token. */
+            rights: string[];
+            /** @description `user`, `viewer`, `analyst`, `operator` or `admin`. */
             role: string;
-            /** @description `admin`. */
-            subject: string;
+            username: string;
+            /**
+             * Format: int64
+             * @description Counts changes of the entry.
+             */
+            version: number;
+        };
+        /** @description Somebody's part in a group. */
+        MemberWish: {
+            /**
+             * @description Looks after the group's targets and sessions.
+             * @default false
+             */
+            operator?: boolean;
+        };
+        /** @description A group that one is in. */
+        MyGroup: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description Whether one looks after its targets and sessions. */
+            operator: boolean;
+        };
+        /** @description How a native viewer gets in. */
+        NativeLink: {
+            /** @example gate.example.org:5900 */
+            address: string;
+            /**
+             * @description The same for viewers that open links; the ticket's token is the password.
+             * @example vnc://gate.example.org:5900
+             */
+            url: string;
+            /**
+             * @description The name to give with one's own password, instead of a ticket.
+             * @example ada:1
+             */
+            username: string;
+        };
+        /** @description The old password and a new one. */
+        NewPassword: {
+            /**
+             * Format: password
+             * @description Left out by the first administrator, who has none yet.
+             */
+            current?: string | null;
+            /** Format: password */
+            new: string;
+        };
+        /** @description A new token. Its text is shown this once. */
+        NewToken: components["schemas"]["ApiToken"] & {
+            /** @description For `Authorization: Bearer`; 256 bits in lower-case base32. */
+            token: string;
         };
         /** @description What a refusal looks like on the wire. */
         ProblemBody: {
@@ -441,13 +1702,28 @@ export interface components {
              */
             type: string;
         };
+        /** @description A refresh token. */
+        RefreshWish: {
+            refresh_token: string;
+        };
         /** @description A session, with document E's names. */
         Session: {
+            /**
+             * Format: double
+             * @description 0 to 100.
+             */
+            anomaly_score: number;
+            /** @description How the target was logged in to. */
+            auth_method?: string | null;
             client_ip: string;
             /** Format: int32 */
             client_port: number;
+            /** Format: int64 */
+            clipboard_operations: number;
             /** @description What it moved so far. */
             counters: components["schemas"]["SessionCounters"];
+            /** Format: date-time */
+            created_at: string;
             /**
              * Format: double
              * @description Megabytes, both directions.
@@ -459,6 +1735,23 @@ export interface components {
             end_reason?: string | null;
             /** Format: date-time */
             end_time?: string | null;
+            /**
+             * Format: uuid
+             * @description Who ended it, as a random id.
+             */
+            ended_by?: string | null;
+            /**
+             * Format: date-time
+             * @description When it must be over.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: int64
+             * @description How often that was moved.
+             */
+            extensions: number;
+            /** Format: int64 */
+            file_operations: number;
             /** @description Whether input is stopped. */
             frozen: boolean;
             /** Format: int32 */
@@ -467,10 +1760,31 @@ export interface components {
             id: string;
             ingress: components["schemas"]["IngressWay"];
             /**
+             * Format: int64
+             * @description Messages of the viewer.
+             */
+            packets_received: number;
+            /**
+             * Format: int64
+             * @description Messages of the target.
+             */
+            packets_sent: number;
+            /** @description Which port of ours leads to which of the target's. */
+            port_mapping?: string | null;
+            /** @description `vnc`. */
+            protocol: string;
+            /**
+             * Format: double
+             * @description 0 to 100.
+             */
+            risk_score: number;
+            /**
              * Format: double
              * @description Viewer's round trip in milliseconds.
              */
             round_trip_ms?: number | null;
+            /** Format: int64 */
+            screenshots_count: number;
             /** @description The address that was dialed, where the target is on the network. */
             server_ip?: string | null;
             /** Format: int32 */
@@ -479,12 +1793,21 @@ export interface components {
             /** Format: date-time */
             start_time: string;
             status: components["schemas"]["SessionStatus"];
-            /** @description For whom. */
+            /** @description Whose it is, by the name that they log in with; `erased` where they were erased. */
             subject: string;
+            /**
+             * Format: uuid
+             * @description The same person as a random id.
+             */
+            subject_id?: string | null;
             /** Format: uuid */
             target_id?: string | null;
             target_name: string;
+            /** Format: date-time */
+            updated_at: string;
             user_agent?: string | null;
+            /** Format: uuid */
+            user_id?: string | null;
             view_only: boolean;
             /** Format: int32 */
             width?: number | null;
@@ -541,6 +1864,13 @@ export interface components {
              * @description Messages from the viewer.
              */
             viewer_messages: number;
+        };
+        /** @description A session with the threats that were found in it. */
+        SessionDetail: components["schemas"]["Session"] & {
+            /** @description Its rules now. */
+            policy: components["schemas"]["SessionPolicy"];
+            /** @description None are known as long as nothing detects them. */
+            threat_logs: Record<string, never>[];
         };
         /** @description A page of sessions, newest first. */
         SessionPage: {
@@ -600,6 +1930,22 @@ export interface components {
          * @enum {string}
          */
         SessionStatus: "active" | "terminated" | "blocked";
+        /** @description A new password. */
+        SetPassword: {
+            /** Format: password */
+            password: string;
+        };
+        /** @description How a group may use a target. */
+        ShareWish: {
+            /** @default null */
+            policy?: components["schemas"]["SessionPolicy"] | null;
+        };
+        /** @description A target that the people of a group may use. */
+        SharedTarget: {
+            policy?: components["schemas"]["SessionPolicy"] | null;
+            /** Format: uuid */
+            target_id: string;
+        };
         /** @description Figures at a glance. */
         Status: {
             /** @description Sessions that run now, without those that only wait for a lost viewer. */
@@ -630,6 +1976,7 @@ export interface components {
             address: string;
             /** Format: date-time */
             created_at: string;
+            description: string;
             /** @description Whether a password is stored. */
             has_password: boolean;
             /** Format: uuid */
@@ -642,6 +1989,19 @@ export interface components {
              */
             number: number;
             security: components["schemas"]["TargetSecurity"];
+            /** @description Words to find it by. */
+            tags: string[];
+            /** @description Whether lists may show a picture of its screen. */
+            thumbnails: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description The name that it is logged in to with, where its security type asks for one. */
+            username?: string | null;
+            /**
+             * Format: int64
+             * @description Counts changes; a change names the one it saw.
+             */
+            version: number;
         };
         /**
          * @description What kind of address a target has.
@@ -658,9 +2018,15 @@ export interface components {
             pin?: string | null;
             seen?: components["schemas"]["Strength"] | null;
         };
-        /** @description All targets. */
+        /** @description A page of targets, by number. */
         Targets: {
+            /**
+             * Format: int64
+             * @description Counted from 1.
+             */
+            page: number;
             targets: components["schemas"]["Target"][];
+            /** Format: int64 */
             total: number;
         };
         /** @description What a test connection found. */
@@ -683,6 +2049,106 @@ export interface components {
             /** Format: int32 */
             width: number;
         };
+        /** @description Tokens of a program. */
+        Tokens: {
+            /** @description For `Authorization: Bearer`. */
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Seconds that the access token is good.
+             * @example 900
+             */
+            expires_in: number;
+            /**
+             * Format: date-time
+             * @description When the log-in ends.
+             */
+            refresh_expires_at: string;
+            /** @description For `/api/auth/refresh`, once; its answer has the next one. */
+            refresh_token: string;
+            /** @example Bearer */
+            token_type: string;
+        };
+        /** @description A person. */
+        User: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Whether they may not log in. */
+            disabled: boolean;
+            display_name: string;
+            /** @description Whether they have a password. */
+            has_password: boolean;
+            /** Format: uuid */
+            id: string;
+            language?: string | null;
+            /** Format: date-time */
+            last_login_at?: string | null;
+            /** @description `user`, `viewer`, `analyst`, `operator` or `admin`. */
+            role: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description What they log in with; unique without regard to case. */
+            username: string;
+            /**
+             * Format: int64
+             * @description Counts changes; a change names the one it saw.
+             */
+            version: number;
+        };
+        /** @description A target that a person may use by a grant of their own. */
+        UserTarget: {
+            /**
+             * Format: date-time
+             * @description From then on it is no grant, and a session on it is over.
+             */
+            expires_at?: string | null;
+            /** Format: uuid */
+            target_id: string;
+            /** @description For looking only. */
+            view_only: boolean;
+        };
+        /** @description A person's own grants. */
+        UserTargets: {
+            targets: components["schemas"]["UserTarget"][];
+            total: number;
+        };
+        /** @description A page of people, by name. */
+        Users: {
+            /**
+             * Format: int64
+             * @description Counted from 1.
+             */
+            page: number;
+            /** Format: int64 */
+            total: number;
+            users: components["schemas"]["User"][];
+        };
+        /** @description What following the chain found. */
+        Verified: {
+            /**
+             * Format: int64
+             * @description The first entry that is not what was written.
+             */
+            broken_at?: number | null;
+            /** @description What is wrong with it: `audit.removed`, `audit.altered`, ... */
+            code?: string | null;
+            /** @description The same in words. */
+            detail?: string | null;
+            /**
+             * Format: int64
+             * @description Entries that were followed, where it is whole.
+             */
+            entries?: number | null;
+            /** @description The last entry's hash. */
+            hash?: string | null;
+            /**
+             * Format: int64
+             * @description Signed heads that the chain leads through.
+             */
+            heads?: number | null;
+            /** @description Whether the log is what was written. */
+            whole: boolean;
+        };
     };
     responses: never;
     parameters: never;
@@ -692,6 +2158,176 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    audit_list: {
+        parameters: {
+            query?: {
+                /** @description Oldest first, behind this entry. Without `after` the newest come first. */
+                after?: number;
+                /** @description Newest first, before this entry. */
+                before?: number;
+                /** @description Only these actions, with commas between. */
+                action?: string;
+                /** @description Only what this person did. */
+                subject?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entries"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    audit_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one entry a line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    audit_heads: {
+        parameters: {
+            query?: {
+                /** @description Behind this entry. */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Heads"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    audit_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verified"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     auth_link: {
         parameters: {
             query?: never;
@@ -706,11 +2342,13 @@ export interface operations {
         };
         responses: {
             /** @description logged in; a cookie is set */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
             };
             /** @description used, expired or unknown */
             401: {
@@ -718,7 +2356,92 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    auth_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description with `grant: cookie`: logged in, a cookie is set; with `grant: token` the body is Tokens */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description the name or the password is wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -730,13 +2453,35 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LogoutWish"] | null;
+            };
+        };
         responses: {
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
             };
         };
     };
@@ -762,7 +2507,182 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    auth_change_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeMe"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description somebody else changed it meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    auth_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the current password is wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description the new one cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    auth_refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshWish"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description unknown, used or expired: log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -791,7 +2711,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             410: {
@@ -799,7 +2719,471 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    groups_list: {
+        parameters: {
+            query?: {
+                /** @description With this in the name. */
+                search?: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Groups"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    groups_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddGroup"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    groups_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    groups_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    groups_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeGroup"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description somebody else changed it meanwhile, or the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedMeanwhile_Group"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    groups_set_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MemberWish"] | null;
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    groups_remove_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    groups_set_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description id or number of the target */
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ShareWish"] | null;
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    groups_remove_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description id or number of the target */
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -830,6 +3214,24 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
         };
     };
     sessions_list: {
@@ -841,6 +3243,14 @@ export interface operations {
                 offset?: number;
                 /** @description Only these. */
                 status?: components["schemas"]["SessionStatus"];
+                /** @description With at least this risk score. */
+                min_risk?: number;
+                /** @description `-start_time`, which is how they come anyway, or `-risk_score`. */
+                sort?: string;
+                /** @description To this target. */
+                target?: string;
+                /** @description Of this person. */
+                user?: string;
                 /** @description `next` of an earlier page: goes on behind its last row, whatever started meanwhile. */
                 cursor?: string;
             };
@@ -863,7 +3273,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -884,7 +3312,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Session"];
+                    "application/json": components["schemas"]["SessionDetail"];
                 };
             };
             404: {
@@ -892,7 +3320,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -919,7 +3365,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -946,7 +3410,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -977,7 +3459,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -1004,7 +3504,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -1026,11 +3544,36 @@ export interface operations {
                     "application/json": components["schemas"]["Status"];
                 };
             };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
         };
     };
     targets_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description With this in name, description or address. */
+                search?: string;
+                /** @description With this tag. */
+                tag?: string;
+                limit?: number;
+                offset?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1050,7 +3593,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -1081,7 +3642,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             422: {
@@ -1089,7 +3650,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -1119,7 +3698,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -1147,7 +3744,310 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    targets_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeTarget"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description somebody else changed it meanwhile, or the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedMeanwhile_Target"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    target_console_extend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExtendWish"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extended"];
+                };
+            };
+            /** @description no session runs */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    target_console_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ConsoleWish"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    target_console_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no session runs */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    target_console_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleStatus"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -1172,13 +4072,996 @@ export interface operations {
                     "application/json": components["schemas"]["Tested"];
                 };
             };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the target cannot be used; the code says why */
             502: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    tokens_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTokens"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    tokens_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    tokens_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_list: {
+        parameters: {
+            query?: {
+                /** @description With this in the name. */
+                search?: string;
+                /** @description Of this role. */
+                role?: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Users"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddUser"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description the last administrator stays */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeUser"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description somebody else changed it meanwhile, or the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedMeanwhile_User"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_disable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_enable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_erase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPassword"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_grants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserTargets"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description id or number of the target */
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["GrantWish"] | null;
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    users_withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description id or number of the target */
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    vm_targets_list: {
+        parameters: {
+            query?: {
+                /** @description With this in name, description or address. */
+                search?: string;
+                /** @description With this tag. */
+                tag?: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Targets"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    vm_targets_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    console_extend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExtendWish"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Extended"];
+                };
+            };
+            /** @description no session runs */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -1193,9 +5076,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["ConsoleWish"];
+                "application/json": components["schemas"]["ConsoleWish"] | null;
             };
         };
         responses: {
@@ -1212,7 +5095,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             422: {
@@ -1220,7 +5103,120 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    console_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no session runs */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    console_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number of the target */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleStatus"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused: `code` says why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not possible now: `code` says why */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
