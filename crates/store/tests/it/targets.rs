@@ -2,10 +2,14 @@
 
 use crate::house::{new_session, new_target, new_ticket, noon, on_both, stored_noon};
 use model::Coded;
+use model::audit::Action;
 use model::target::{Address, Identity, Kind, Security, Strength};
 use std::sync::Mutex;
 use std::time::Duration;
-use store::{AddTargetError, NewTarget, Sealed, TargetChange, TargetFilter, TicketState, Window};
+use store::{
+    AddTargetError, AuditEntry, NewTarget, Resealed, Sealed, SealedAt, TargetChange, TargetFilter,
+    TicketState, Window,
+};
 
 on_both! {
     async fn every_field_comes_back(house) {
@@ -32,6 +36,27 @@ on_both! {
         assert_eq!(targets.find_by_name(&new.name).await.unwrap().as_ref(), Some(&added));
         assert_eq!(targets.find_by_number(1).await.unwrap().as_ref(), Some(&added));
         assert_eq!(targets.list().await.unwrap(), [added]);
+    }
+
+    async fn sealed_values_are_replaced_only_where_they_are_what_they_were(house) {
+        let mut places = Vec::new();
+        for (name, value) in [("a", 1), ("b", 2)] {
+            let new = NewTarget { sealed_secret: Some(Sealed(vec![value])), ..new_target(name) };
+            places.push(SealedAt::Target(house.store.targets().add(new, noon()).await.unwrap().id));
+        }
+        house.store.targets().add(new_target("without"), noon()).await.unwrap();
+        let values = house.store.sealed_values();
+        let mut all = values.all().await.unwrap();
+        all.sort_by_key(|(_, sealed)| sealed.0.clone());
+        assert_eq!(all, [(places[0], Sealed(vec![1])), (places[1], Sealed(vec![2]))]);
+        let change = |at, old, new| Resealed { at, old: Sealed(vec![old]), new: Sealed(vec![new]) };
+        let wishes = vec![change(places[0], 1, 11), change(places[1], 9, 12)];
+        let entry = AuditEntry::new(Action::KeysRotated);
+        assert_eq!(values.replace(wishes, entry, noon()).await.unwrap(), 1);
+        let mut all = values.all().await.unwrap();
+        all.sort_by_key(|(_, sealed)| sealed.0.clone());
+        assert_eq!(all, [(places[1], Sealed(vec![2])), (places[0], Sealed(vec![11]))]);
+        assert_eq!(house.store.audit().tip().await.unwrap().seq, 1);
     }
 
     async fn numbers_are_never_given_twice(house) {
