@@ -260,7 +260,8 @@ for (const language of LANGUAGES) {
       try {
         await prefer(page, language, 'light');
         await page.goto(program.link);
-        await expect(page).toHaveURL(`${program.url}/`);
+        // Whoever has no password yet is asked for one.
+        await expect(page).toHaveURL(`${program.url}/welcome`);
         await open(page, language, guest);
         await expect.poll(() => colors(page)).toBeGreaterThan(1);
         for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
@@ -367,17 +368,17 @@ for (const language of LANGUAGES) {
         window.setTimeout = ((work: () => void, wait?: number) =>
           set(work, (wait ?? 0) >= 1000 ? 2 ** 31 - 1 : wait)) as typeof setTimeout;
       });
-      await page.goto('/');
+      await page.goto('/sessions');
       // Consoles of earlier tests may still be waiting for their pages.
       for (const id of await sessionsOn(page.request, guest)) await order(page, id, 'kill');
       const console = await context.newPage();
       await prefer(console, language, 'light');
       await open(console, language, guest);
-      const mine = page.locator('.session').filter({ hasText: guest.name });
+      const mine = page.getByRole('row').filter({ has: page.getByRole('link', { name: guest.name }) });
       await expect(mine).toHaveCount(1);
       const id = await sessionOn(page.request, guest);
       await order(page, id, 'freeze');
-      await expect(mine.locator('.frozen')).toBeVisible();
+      await expect(mine.getByText(language === 'en' ? 'Frozen' : 'مجمّدة')).toBeVisible();
       await order(page, id, 'kill');
       await expect(mine).toHaveCount(0);
       await console.close();
