@@ -10,7 +10,7 @@ use model::{SessionId, SubjectId, TicketId};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Tickets beyond which those that expired are looked for.
+/// So many tickets are kept without looking for those that expired.
 const TICKETS: usize = 1024;
 
 /// What is known of sessions and of tickets that were not taken yet.
@@ -21,6 +21,8 @@ pub struct Attachments(Mutex<State>);
 struct State {
     numbers: HashMap<SessionId, u32>,
     tickets: HashMap<TicketId, Issued>,
+    /// The number of tickets at which those that expired are looked for next.
+    full: usize,
     openings: HashMap<SessionId, Opening>,
     ending: HashMap<SessionId, SubjectId>,
 }
@@ -66,8 +68,10 @@ impl Attachments {
     /// A ticket was issued to a log-in.
     pub(crate) fn issued(&self, ticket: TicketId, by: Login, until: DateTime<Utc>, now: DateTime<Utc>) {
         let mut state = self.lock();
-        if state.tickets.len() >= TICKETS {
+        if state.tickets.len() >= state.full.max(TICKETS) {
             state.tickets.retain(|_, issued| issued.until > now);
+            // Looking at all of them is worth it only once there may be twice as many.
+            state.full = state.tickets.len() * 2;
         }
         state.tickets.insert(ticket, Issued { by, until });
     }
