@@ -272,9 +272,7 @@ fn listen_web(house: &House, certificates: &Arc<Certificates>, proxies: &Trusted
     if house.config.web_is_tls() {
         options.tls = Some(gateway::tls::server::web(certificates)?);
     }
-    if web.proxy_protocol {
-        options.proxies = Some(proxies.clone());
-    }
+    (options.proxies, options.proxy_protocol) = (proxies.clone(), web.proxy_protocol);
     Listener::bind(options).with_context(|| {
         format!("cannot listen on {}: is another program there? --listen chooses another address", web.listen)
     })
@@ -301,9 +299,7 @@ fn listen_native(house: &House, proxies: &TrustedProxies) -> Result<Option<Liste
         return Ok(None);
     }
     let mut options = ListenerOptions::new(native.listen);
-    if native.proxy_protocol {
-        options.proxies = Some(proxies.clone());
-    }
+    (options.proxies, options.proxy_protocol) = (proxies.clone(), native.proxy_protocol);
     let listener = Listener::bind(options).with_context(|| {
         format!("cannot listen on {} for native viewers: choose another with --native, or set native.enabled = false", native.listen)
     })?;
