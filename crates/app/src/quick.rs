@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use chrono::{TimeDelta, Utc};
 use gateway::port::Taps;
 use model::Policy;
-use model::target::{Address, Identity, Security};
+use model::target::{Address, Identity, Origin, Security};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +48,7 @@ pub(crate) async fn run(wish: Quick) -> Result<()> {
         id,
         name: url.address.to_string(),
         address: url.address,
+        origin: Origin::Administrator,
         // A person at the terminal vouches for the address; what is shown there is pinned for this run.
         security: Security {
             identity: Identity::FirstUse,

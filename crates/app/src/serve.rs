@@ -28,13 +28,13 @@ use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use model::egress::Egress;
-use model::target::{Address, Security};
+use model::target::{Address, Origin, Security};
 use model::{BootId, Secret};
 use rfb::security::ra2::Ra2Key;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
-use store::NewTarget;
+use store::{NewTarget, TargetChange};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -399,7 +399,7 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
     match targets.find_by_name(name).await? {
         Some(known) if known.address == address => {}
         Some(known) => {
-            let change = store::TargetChange { address: Some(address), ..Default::default() };
+            let change = TargetChange { address: Some((address, Origin::Administrator)), ..TargetChange::default() };
             targets.change(known.id, change, Utc::now()).await?;
         }
         None => {
@@ -407,6 +407,7 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
                 id: fresh_target(),
                 name: name.to_owned(),
                 address,
+                origin: Origin::Administrator,
                 security: Security::default(),
                 username: None,
                 sealed_secret: None,

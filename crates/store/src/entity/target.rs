@@ -20,6 +20,7 @@ pub(crate) struct Model {
     pub description: String,
     pub thumbnails: bool,
     pub version: i64,
+    pub origin: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

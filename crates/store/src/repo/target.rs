@@ -8,7 +8,7 @@ use crate::transaction::Transaction;
 use crate::value::{containing, from_column, from_json, moment, to_json};
 use crate::{AuditEntry, Grant, Grants, Listed, Sealed, Store, StoreError, Window, always, if_so};
 use chrono::{DateTime, Utc};
-use model::target::{Address, Identity, Kind, Security};
+use model::target::{Address, Identity, Kind, Origin, Security};
 use model::{Coded, TargetId, UserId};
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
@@ -25,6 +25,8 @@ pub struct NewTarget {
     pub name: String,
     /// Where it listens.
     pub address: Address,
+    /// Who says so.
+    pub origin: Origin,
     /// What its entry allows.
     pub security: Security,
     /// For security types that ask for a name.
@@ -50,6 +52,8 @@ pub struct TargetRecord {
     pub name: String,
     /// Where it listens.
     pub address: Address,
+    /// Who says so, see [`TargetChange::address`].
+    pub origin: Origin,
     /// What its entry allows.
     pub security: Security,
     /// For security types that ask for a name.
@@ -82,8 +86,9 @@ pub struct TargetChange {
     pub version: Option<u64>,
     /// New name.
     pub name: Option<String>,
-    /// New address.
-    pub address: Option<Address>,
+    /// An address, and who enters it. The address that an administrator enters is theirs from then on, also where it
+    /// was there already; by anybody else a new address becomes an operator's, and the same one stays whose it was.
+    pub address: Option<(Address, Origin)>,
     /// New user name, or none.
     pub username: Option<Option<String>>,
     /// New sealed password, or none.
@@ -191,6 +196,7 @@ impl Targets {
             thumbnails: new.thumbnails,
             version: 1,
             address: to_json(&new.address)?,
+            origin: new.origin.column().to_owned(),
             security: to_json(&new.security)?,
             username: new.username,
             sealed_secret: new.sealed_secret.map(|s| s.0),
@@ -397,11 +403,14 @@ fn changed_row(
 ) -> Result<target::Model, serde_json::Error> {
     let before: Security = serde_json::from_str(&row.security)?;
     let mut security = change.security.unwrap_or_else(|| before.clone());
-    let address: Address = match change.address {
-        Some(address) => address,
-        None => serde_json::from_str(&row.address)?,
+    let (address, entered_by): (Address, _) = match change.address {
+        Some((address, origin)) => (address, Some(origin)),
+        None => (serde_json::from_str(&row.address)?, None),
     };
     let moved = serde_json::to_string(&address)? != row.address;
+    if let Some(origin) = entered_by.filter(|&origin| moved || origin == Origin::Administrator) {
+        row.origin = origin.column().to_owned();
+    }
     let is_another = moved || security.identity != before.identity || security.floor != before.floor;
     if is_another && matches!(security.identity, Identity::Pinned(_)) && security.identity == before.identity
     {
@@ -535,6 +544,7 @@ fn record(row: target::Model) -> Result<TargetRecord, StoreError> {
         number: u32::try_from(row.number).map_err(|_| StoreError::Corrupt { column: "targets.number" })?,
         name: row.name,
         address: from_json(&row.address, "targets.address")?,
+        origin: Origin::from_column(&row.origin).ok_or(StoreError::Corrupt { column: "targets.origin" })?,
         security: from_json(&row.security, "targets.security")?,
         username: row.username,
         sealed_secret: row.sealed_secret.map(Sealed),
