@@ -46,7 +46,7 @@ pub(crate) async fn run(wish: Quick) -> Result<()> {
     let id = fresh_target();
     let new = NewTarget {
         id,
-        name: url.address.to_string(),
+        name: url.address.to_string().chars().take(model::name::MAX_CHARS).collect(),
         address: url.address,
         origin: Origin::Administrator,
         // A person at the terminal vouches for the address; what is shown there is pinned for this run.

@@ -549,7 +549,7 @@ fn words(strength: Strength) -> String {
 fn not_changed(error: &AddTargetError) -> Problem {
     let status = match error {
         AddTargetError::NameTaken | AddTargetError::ChangedMeanwhile => StatusCode::CONFLICT,
-        AddTargetError::NameInvalid | AddTargetError::TextInvalid => StatusCode::UNPROCESSABLE_ENTITY,
+        AddTargetError::Name(_) | AddTargetError::TextInvalid => StatusCode::UNPROCESSABLE_ENTITY,
         AddTargetError::Store(error) => return unavailable(error),
     };
     Problem::new(status, error.code(), error.to_string())

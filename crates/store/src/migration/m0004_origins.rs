@@ -28,11 +28,15 @@ impl MigrationTrait for Migration {
         let column = ColumnDef::new(COLUMN).string_len(20).not_null().default("operator").take();
         manager.alter_table(Table::alter().table("targets").add_column(column).to_owned()).await?;
         let people = Query::select().expr(Expr::val(1)).from("users").to_owned();
-        let administrators = THIS_MACHINE
-            .iter()
-            .fold(Cond::any().add(Expr::exists(people).not()), |any, form| any.add(Expr::col("address").like(*form)));
-        let known =
-            Query::update().table("targets").value(COLUMN, "administrator").cond_where(administrators).to_owned();
+        let administrators =
+            THIS_MACHINE.iter().fold(Cond::any().add(Expr::exists(people).not()), |any, form| {
+                any.add(Expr::col("address").like(*form))
+            });
+        let known = Query::update()
+            .table("targets")
+            .value(COLUMN, "administrator")
+            .cond_where(administrators)
+            .to_owned();
         manager.execute(known).await
     }
 

@@ -5,6 +5,7 @@ mod m0001_first;
 mod m0002_vnc_auth;
 mod m0003_people;
 mod m0004_origins;
+mod m0005_target_names;
 
 use crate::connection::Database;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_vnc_auth::Migration),
             Box::new(m0003_people::Migration),
             Box::new(m0004_origins::Migration),
+            Box::new(m0005_target_names::Migration),
         ]
     }
 }
@@ -211,6 +213,45 @@ mod tests {
             let database = server.database(None).unwrap();
             origins_are_found_out(database.url().parse().unwrap(), is_peopled).await;
         }
+    }
+
+    /// Names that became one are told apart by the target's number.
+    async fn names_stay_apart(url: DatabaseUrl) {
+        let database = Database::connect(&url, &Options::default()).await.unwrap();
+        let transaction = locked(&database).await.unwrap();
+        Migrator::up(&transaction, Some(3)).await.unwrap();
+        let time = "'2026-11-20T12:00:00+00:00'";
+        for (n, name) in (1..).zip(["Desk", "desk", "ＤＥＳＫ", "desk 2", "مكتب"]) {
+            let id = match database.dialect() {
+                "sqlite" => format!("x'{n:032x}'"),
+                _ => format!("'{n:032x}'"),
+            };
+            let sql = format!(
+                "INSERT INTO targets (id, number, name, address, security, created_at, updated_at)
+                 VALUES ({id}, {n}, '{name}', '\"test_card\"', '{{}}', {time}, {time})"
+            );
+            transaction.execute_unprepared(&sql).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        database.close().await;
+        let store = crate::Store::open(&url, Options::default()).await.unwrap();
+        let names: Vec<_> = store.targets().list().await.unwrap().into_iter().map(|t| t.name).collect();
+        assert_eq!(names, ["Desk", "desk 2a", "ＤＥＳＫ 3", "desk 2", "مكتب"]);
+        assert_eq!(store.targets().find_by_name("DESK").await.unwrap().unwrap().number, 1);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn names_stay_apart_on_sqlite() {
+        let directory = tempfile::tempdir().unwrap();
+        names_stay_apart(DatabaseUrl::file(directory.path().join("g.db"))).await;
+    }
+
+    #[tokio::test]
+    async fn names_stay_apart_on_postgresql() {
+        let server = testkit::pg::Server::obtain().unwrap();
+        let database = server.database(None).unwrap();
+        names_stay_apart(database.url().parse().unwrap()).await;
     }
 
     #[tokio::test]

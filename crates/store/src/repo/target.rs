@@ -3,11 +3,12 @@
 use crate::entity::{sequence, target};
 use crate::repo::access::{granted_to, shared_with};
 use crate::repo::group::MAX_DESCRIPTION;
-use crate::repo::person::check_text;
+use crate::repo::person::{check_text, sought};
 use crate::transaction::Transaction;
 use crate::value::{containing, from_column, from_json, moment, to_json};
 use crate::{AuditEntry, Grant, Grants, Listed, Sealed, Store, StoreError, Window, always, if_so};
 use chrono::{DateTime, Utc};
+use model::name::{self, Name, NameError};
 use model::target::{Address, Identity, Kind, Origin, Security};
 use model::{Coded, TargetId, UserId};
 use sea_orm::sea_query::{Expr, Func};
@@ -21,7 +22,7 @@ use sea_orm::{
 pub struct NewTarget {
     /// Fresh.
     pub id: TargetId,
-    /// Unique among targets; what people type.
+    /// Unique among targets, as [`name::key`] compares names; what people type.
     pub name: String,
     /// Where it listens.
     pub address: Address,
@@ -122,9 +123,9 @@ pub enum AddTargetError {
     /// Another target has this name.
     #[error("a target of this name exists already; choose another name")]
     NameTaken,
-    /// The name is empty, too long or has control characters.
-    #[error("a target's name has 1 to 255 bytes and no control characters")]
-    NameInvalid,
+    /// The name cannot be one.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// A tag or the description cannot be kept.
     #[error(
         "a target has at most 32 tags of 1 to 50 bytes and a description of at most 4000 bytes, without control characters"
@@ -142,7 +143,7 @@ impl Coded for AddTargetError {
     fn code(&self) -> &'static str {
         match self {
             AddTargetError::NameTaken => "target.name_taken",
-            AddTargetError::NameInvalid => "target.name_invalid",
+            AddTargetError::Name(error) => error.code(),
             AddTargetError::TextInvalid => "target.text_invalid",
             AddTargetError::ChangedMeanwhile => "target.changed_meanwhile",
             AddTargetError::Store(error) => error.code(),
@@ -150,8 +151,6 @@ impl Coded for AddTargetError {
     }
 }
 
-/// The longest name of a target, in bytes.
-const MAX_NAME: usize = 255;
 /// The most tags of a target.
 const MAX_TAGS: usize = 32;
 /// The longest tag, in bytes.
@@ -181,15 +180,16 @@ impl Targets {
     /// Registers a target and gives it the next number.
     ///
     /// # Errors
-    /// [`AddTargetError::NameTaken`], [`AddTargetError::NameInvalid`], or the database's.
+    /// [`AddTargetError::NameTaken`], [`AddTargetError::Name`], or the database's.
     pub async fn add(&self, new: NewTarget, now: DateTime<Utc>) -> Result<TargetRecord, AddTargetError> {
-        check_name(&new.name)?;
+        let name = Name::new(&new.name)?;
         let (tags, description) = (tags(new.tags)?, description(new.description)?);
         let now = moment(now);
         let row = target::Model {
             id: new.id.0,
             number: 0,
-            name: new.name,
+            name_key: name.key(),
+            name: name.into(),
             kind: Kind::of(&new.address).column().to_owned(),
             tags: to_json(&tags)?,
             description,
@@ -226,12 +226,13 @@ impl Targets {
         row.map(record).transpose()
     }
 
-    /// The target of this name, exactly as registered.
+    /// The target of this name, as [`name::key`] compares names.
     ///
     /// # Errors
     /// The database's.
     pub async fn find_by_name(&self, name: &str) -> Result<Option<TargetRecord>, StoreError> {
-        let query = target::Entity::find().filter(target::Column::Name.eq(name));
+        let Some(key) = sought(name) else { return Ok(None) };
+        let query = target::Entity::find().filter(target::Column::NameKey.eq(key));
         self.store.read(|db| Box::pin(query.one(db))).await?.map(record).transpose()
     }
 
@@ -310,10 +311,8 @@ impl Targets {
         change: TargetChange,
         now: DateTime<Utc>,
     ) -> Result<Option<TargetRecord>, AddTargetError> {
-        if let Some(name) = &change.name {
-            check_name(name)?;
-        }
         let change = TargetChange {
+            name: change.name.as_deref().map(Name::new).transpose()?.map(String::from),
             tags: change.tags.map(tags).transpose()?,
             description: change.description.map(description).transpose()?,
             ..change
@@ -430,6 +429,7 @@ fn changed_row(
     row.security = serde_json::to_string(&security)?;
     row.kind = Kind::of(&address).column().to_owned();
     row.name = change.name.unwrap_or(row.name);
+    row.name_key = name::key(&row.name);
     row.username = change.username.unwrap_or(row.username);
     row.tags = change.tags.map_or(Ok(row.tags), |tags| serde_json::to_string(&tags))?;
     row.description = change.description.unwrap_or(row.description);
@@ -442,12 +442,11 @@ fn changed_row(
 fn condition(filter: &TargetFilter) -> Condition {
     use target::Column;
     let found = |text: &String| {
+        let named = Expr::col(Column::NameKey).like(containing(&name::key(text)));
         let pattern = text.to_lowercase();
-        [Column::Name, Column::Description, Column::Address]
-            .into_iter()
-            .fold(Condition::any(), |any, column| {
-                any.add(Func::lower(Expr::col(column)).like(containing(&pattern)))
-            })
+        [Column::Description, Column::Address].into_iter().fold(Condition::any().add(named), |any, column| {
+            any.add(Func::lower(Expr::col(column)).like(containing(&pattern)))
+        })
     };
     let tagged = |tag: &String| {
         // Tags have no quotation marks, so that a quoted one is found whole.
@@ -522,13 +521,6 @@ async fn edit_security(
         ..Default::default()
     };
     Ok(Some(changed.update(tx).await?.security))
-}
-
-fn check_name(name: &str) -> Result<(), AddTargetError> {
-    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err(AddTargetError::NameInvalid);
-    }
-    Ok(())
 }
 
 fn name_conflict(error: StoreError) -> AddTargetError {

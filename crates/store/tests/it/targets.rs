@@ -7,8 +7,7 @@ use model::target::{Address, Identity, Kind, Origin, Security, Strength};
 use std::sync::Mutex;
 use std::time::Duration;
 use store::{
-    AddTargetError, AuditEntry, NewTarget, Resealed, Sealed, SealedAt, TargetChange, TargetFilter,
-    TicketState, Window,
+    AuditEntry, NewTarget, Resealed, Sealed, SealedAt, TargetChange, TargetFilter, TicketState, Window,
 };
 
 fn other() -> Address {
@@ -89,14 +88,20 @@ on_both! {
         house.target("desk").await;
         let other = house.target("other").await;
         let targets = house.store.targets();
-        let taken = targets.add(new_target("desk"), noon()).await.unwrap_err();
-        assert_eq!(taken.code(), "target.name_taken");
-        let rename = TargetChange { name: Some("desk".to_owned()), ..TargetChange::default() };
-        let taken = targets.change(other.id, rename, noon()).await.unwrap_err();
-        assert_eq!(taken.code(), "target.name_taken");
-        for bad in ["", "a\nb", &"x".repeat(256)] {
+        for same in ["desk", " DESK ", "ｄｅｓｋ", "de\u{200d}sk"] {
+            let taken = targets.add(new_target(same), noon()).await.unwrap_err();
+            assert_eq!(taken.code(), "target.name_taken", "{same}");
+            let rename = TargetChange { name: Some(same.to_owned()), ..TargetChange::default() };
+            let taken = targets.change(other.id, rename, noon()).await.unwrap_err();
+            assert_eq!(taken.code(), "target.name_taken", "{same}");
+            assert_eq!(targets.find_by_name(same).await.unwrap().unwrap().name, "desk", "{same}");
+        }
+        assert_eq!(targets.find_by_name("de\0sk").await.unwrap(), None);
+        for (bad, code) in [("", "name.empty"), ("a\nb", "name.forbidden"), (&"x".repeat(81), "name.too_long")] {
             let refused = targets.add(new_target(bad), noon()).await.unwrap_err();
-            assert!(matches!(refused, AddTargetError::NameInvalid), "{bad:?}");
+            assert_eq!(refused.code(), code, "{bad:?}");
+            let rename = TargetChange { name: Some(bad.to_owned()), ..TargetChange::default() };
+            assert_eq!(targets.change(other.id, rename, noon()).await.unwrap_err().code(), code, "{bad:?}");
         }
     }
 
