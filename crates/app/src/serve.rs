@@ -27,6 +27,7 @@ use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use model::audit::{Action, Object};
 use model::egress::Egress;
 use model::target::{Address, Origin, Security};
 use model::{BootId, Secret};
@@ -34,7 +35,7 @@ use rfb::security::ra2::Ra2Key;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
-use store::{NewTarget, TargetChange};
+use store::{AuditEntry, NewTarget, TargetChange};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -58,7 +59,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     let _alone = house.serve_alone()?;
     let desktop = if wish.demo { furnish(&house).await? } else { None };
     let open = Open::doors(&house, None).await?;
-    let link = ticket::new_admin_link(&house, &open.web).await?;
+    let link = ticket::new_admin_link(&house, &open.web, at_start(Action::LinkIssued)).await?;
     announce(&house, &open, &link, wish.demo);
     signals.stop(&open).await;
     let drain = Duration::from_secs(house.config.sessions.drain_seconds.into());
@@ -66,6 +67,11 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     drop(desktop);
     house.store.close().await;
     Ok(())
+}
+
+/// An entry about what a server does by itself when it starts.
+fn at_start(action: Action) -> AuditEntry {
+    AuditEntry::new(action).with("by", "serve")
 }
 
 /// The program with its doors open.
@@ -400,7 +406,8 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
         Some(known) if known.address == address => {}
         Some(known) => {
             let change = TargetChange { address: Some((address, Origin::Administrator)), ..TargetChange::default() };
-            targets.change(known.id, change, Utc::now()).await?;
+            let entry = at_start(Action::TargetChanged).on(Object::Target(known.id)).with("name", name);
+            targets.audited(entry).change(known.id, change, Utc::now()).await?;
         }
         None => {
             let new = NewTarget {
@@ -415,7 +422,8 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
                 description: String::new(),
                 thumbnails: false,
             };
-            targets.add(new, Utc::now()).await?;
+            let entry = at_start(Action::TargetAdded).on(Object::Target(new.id)).with("name", name);
+            targets.audited(entry).add(new, Utc::now()).await?;
         }
     }
     Ok(())
