@@ -24,7 +24,7 @@ use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
 use gateway::port::Taps;
 use gateway::test_card::CardHost;
-use gateway::tls::{Certificates, Names, Source, TargetTrust};
+use gateway::tls::{Certificates, Names, Source};
 use gateway::{Gateway, GatewayLimits, Ports};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use model::audit::{Action, Object};
@@ -250,7 +250,7 @@ fn limits(config: &Config) -> GatewayLimits {
 
 /// How targets are reached; `listeners` are our own.
 pub(crate) fn dial_context(config: &Config, listeners: Vec<SocketAddr>) -> Result<DialContext> {
-    let mut dial = DialContext::new(TargetTrust::new(None)?);
+    let mut dial = DialContext::new(config.egress.trust()?);
     dial.test_card = Some(Arc::new(CardHost::new(1024, 768)));
     let denied = config.egress.denied_networks()?;
     dial.egress = Arc::new(Egress { listeners, denied, ..Egress::default() });
@@ -405,7 +405,8 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
     match targets.find_by_name(name).await? {
         Some(known) if known.address == address => {}
         Some(known) => {
-            let change = TargetChange { address: Some((address, Origin::Administrator)), ..TargetChange::default() };
+            let change =
+                TargetChange { address: Some((address, Origin::Administrator)), ..TargetChange::default() };
             let entry = at_start(Action::TargetChanged).on(Object::Target(known.id)).with("name", name);
             targets.audited(entry).change(known.id, change, Utc::now()).await?;
         }

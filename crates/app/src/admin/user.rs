@@ -11,7 +11,8 @@ use model::audit::{Action, Object, Personal};
 use model::{Role, Secret, SubjectId, UserId};
 use std::path::PathBuf;
 use store::{
-    AuditEntry, GrantRow, MAX_PAGE, NewUser, SessionFilter, SessionStatus, UserChange, UserFilter, UserRecord, Window,
+    AuditEntry, GrantRow, MAX_PAGE, NewUser, SessionFilter, SessionStatus, UserChange, UserFilter,
+    UserRecord, Window,
 };
 use uuid::Uuid;
 
@@ -193,8 +194,8 @@ async fn grant(
 
 async fn revoke(house: &House, name: &str, target: &str) -> Result<()> {
     let (user, target) = (person(house, name).await?, house.target(target).await?);
-    let entry = about(by_cli(Action::GrantRemoved), user.subject, &user.name)
-        .with("target", target.id.to_string());
+    let entry =
+        about(by_cli(Action::GrantRemoved), user.subject, &user.name).with("target", target.id.to_string());
     house.store.people().grants().remove(user.id, target.id, entry, Utc::now()).await?;
     println!("{} may no longer use {}, unless by a group.", user.name, target.name);
     Ok(())
