@@ -156,7 +156,7 @@ impl Open {
             vnc_auth: house.config.native.enabled && house.config.native.vnc_auth,
             native: native_local.map(|address| address::native(&house.config, address)),
             gate: Arc::new(Gate::new(house.store.clone(), hasher(&house.config)?)),
-            access_tokens: secrets::access_tokens(&house.keys)?,
+            access_tokens: secrets::access_tokens(&house.data, &house.keys)?,
             head_key: Arc::clone(&house.head_key),
             limits: rates(&house.config),
             rules: rules(&house.config),
