@@ -175,6 +175,7 @@ async fn target(store: &Store) -> Outcome<TargetId> {
         id,
         name: id.to_string(),
         address: model::target::Address::TestCard,
+        origin: model::target::Origin::Administrator,
         security: model::target::Security::default(),
         username: None,
         sealed_secret: None,

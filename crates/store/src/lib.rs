@@ -40,7 +40,7 @@ pub use repo::audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditOrder, Aud
 pub use repo::group::{GroupChange, GroupRecord, Groups, Member, Membership, NewGroup};
 pub use repo::login::{FreshAdmin, LinkError, LoginError, LoginRecord, Logins, NewLogin, SignedIn};
 pub use repo::node::{Node, NodeError, Settings, node_id_in};
-pub use repo::person::{NewUser, Owner, People, PeopleError, UserChange, UserFilter, UserRecord, fold_name};
+pub use repo::person::{NewUser, Owner, People, PeopleError, UserChange, UserFilter, UserRecord};
 pub use repo::refresh::{NewFamily, Refresh, RefreshError, Refreshed};
 pub use repo::sealed::{Resealed, SealedAt, SealedValues};
 pub use repo::session::{

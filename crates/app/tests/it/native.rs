@@ -169,7 +169,8 @@ async fn tigervnc_comes_in_with_a_persons_own_login() -> Result<()> {
     let start = async |name: &str, password: &str| {
         VncViewer::start(&server, None, Some((name, password)), &["-SecurityTypes=TLSPlain"]).await
     };
-    let viewer = start("ada:1", PASSWORD).await?;
+    // The target by its name, however it is written; further down by its number.
+    let viewer = start("ADA:Card", PASSWORD).await?;
     viewer.child().line("the session", |l| l.contains("Using pixel format").then_some(())).await?;
     let session = wait::until("the session", wait::LIMIT, async || {
         let list = house.call(&ada, "GET", "/api/sessions?status=active", "").await.ok()?.json();
@@ -186,9 +187,13 @@ async fn tigervnc_comes_in_with_a_persons_own_login() -> Result<()> {
     })
     .await?;
     // A wrong password, a target that is not granted and one that does not exist are told by the same words.
-    for (name, password) in
-        [("ada:1", "not the password"), ("ada:9", PASSWORD), ("ada", PASSWORD), ("eve:1", PASSWORD)]
-    {
+    for (name, password) in [
+        ("ada:1", "not the password"),
+        ("ada:9", PASSWORD),
+        ("ada:nothing", PASSWORD),
+        ("ada", PASSWORD),
+        ("eve:1", PASSWORD),
+    ] {
         let viewer = start(name, password).await?;
         let refusal = |line: &str| line.contains("the name, the password or the ticket").then_some(());
         viewer.child().line("the refusal", refusal).await.with_context(|| name.to_owned())?;

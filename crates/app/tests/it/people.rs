@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testkit::vnc::{Viewer, ViewerOptions};
 use testkit::wait;
+use testkit::xvnc::{Xvnc, XvncOptions};
 
 /// A house with the test card, and a person who may use it.
 async fn house_with(name: &str, role: &str) -> Result<(House, Someone)> {
@@ -392,6 +393,54 @@ async fn refreshed(house: &House) -> Result<()> {
     assert_eq!(house.bear(&access, "POST", "/api/auth/logout", "").await?.status, 204);
     assert_eq!(house.bear(&access, "GET", "/api/auth/me", "").await?.status, 401);
     assert_eq!(refresh(&next).await?.status, 401);
+    Ok(())
+}
+
+/// `127.1` is no address to whoever reads it, and 127.0.0.1 to whoever resolves it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_an_operator_enters_does_not_lead_to_this_machine() -> Result<()> {
+    let house = House::start().await?;
+    let olga = house.person("olga", "operator").await?;
+    let group = house.group("class", &[(&olga, true)], &[]).await?;
+    let server = Xvnc::start(XvncOptions::default()).await?;
+    let name = format!("vnc://127.1:{}", server.address().port());
+    let wish = json!({ "name": "desk", "url": name, "groups": [group] }).to_string();
+    let added = house.call(&olga, "POST", "/api/targets", &wish).await?;
+    assert_eq!((added.status, &added.json()["address_by"]), (201, &json!("operator")), "{added:?}");
+    let tested = async || house.ask("POST", "/api/targets/1/test", "").await;
+    let console = async || {
+        let (mut stream, closed) = house.console(&house.ticket(1, "{}").await?, "").await?;
+        assert!(Viewer::connect(&mut stream, ViewerOptions::default()).await.is_err());
+        Ok::<_, anyhow::Error>(closed.await?.context("no close frame")?.1)
+    };
+    let change = async |who: Option<&Someone>, body: serde_json::Value| {
+        let target = house.ask("GET", "/api/targets/1", "").await?.json();
+        let mut body = body;
+        body["version"] = target["version"].clone();
+        let changed = match who {
+            Some(who) => house.call(who, "PATCH", "/api/targets/1", &body.to_string()).await?,
+            None => house.ask("PATCH", "/api/targets/1", &body.to_string()).await?,
+        };
+        assert_eq!(changed.status, 200, "{changed:?}");
+        Ok::<_, anyhow::Error>(changed.json()["address_by"].clone())
+    };
+    // Whoever asks: it is the operator's word.
+    let refused = tested().await?;
+    assert_eq!((refused.status, refused.code().as_str()), (502, "egress.loopback"), "{refused:?}");
+    let closed = console().await?;
+    assert!(closed.contains("egress.loopback"), "{closed}");
+    // An administrator who edits something else has not looked at the address.
+    assert_eq!(change(None, json!({ "description": "desk of the class" })).await?, "operator");
+    assert_eq!(tested().await?.status, 502);
+    // Who sends the address answers for it, until somebody else sends another.
+    assert_eq!(change(None, json!({ "url": name })).await?, "administrator");
+    let tried = tested().await?;
+    assert_eq!(tried.status, 200, "{tried:?}");
+    assert_eq!(change(Some(&olga), json!({ "url": name, "description": "ours" })).await?, "administrator");
+    assert_eq!(tested().await?.status, 200);
+    let other = format!("vnc://2130706433:{}", server.address().port());
+    assert_eq!(change(Some(&olga), json!({ "url": other })).await?, "operator");
+    assert_eq!(tested().await?.code(), "egress.loopback");
     Ok(())
 }
 

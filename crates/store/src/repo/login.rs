@@ -271,7 +271,7 @@ impl Logins {
         Ok(self.store.read(|db| Box::pin(query.one(db))).await?.is_some())
     }
 
-    /// Stores a new one-time link by the hash of its token.
+    /// Stores a new one-time link by the hash of its token, with an entry about it.
     ///
     /// # Errors
     /// The database's.
@@ -279,6 +279,7 @@ impl Logins {
         &self,
         token: TokenHash,
         expires_at: DateTime<Utc>,
+        audit: AuditEntry,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let row = admin_link::Model {
@@ -289,10 +290,10 @@ impl Logins {
         };
         self.store
             .write_audited(now, move |tx| {
-                let row = admin_link::ActiveModel::from(row.clone()).reset_all();
+                let (row, audit) = (admin_link::ActiveModel::from(row.clone()).reset_all(), audit.clone());
                 Box::pin(async move {
                     admin_link::Entity::insert(row).exec_without_returning(tx).await?;
-                    Ok(((), vec![AuditEntry::new(Action::LinkIssued)]))
+                    Ok(((), vec![audit]))
                 })
             })
             .await

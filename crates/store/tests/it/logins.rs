@@ -157,7 +157,7 @@ on_both! {
     async fn the_first_link_makes_the_administrator(house) {
         let logins = house.store.logins();
         let (link, cookie, fresh) = (hash(), hash(), fresh_admin());
-        logins.issue_link(link, after(1800), noon()).await.unwrap();
+        logins.issue_link(link, after(1800), entry(), noon()).await.unwrap();
         let signed_in = logins.take_link(link, login(cookie), fresh, entry(), after(10)).await.unwrap();
         assert_eq!((signed_in.user.name.as_str(), signed_in.user.role), ("admin", Role::Admin));
         assert_eq!((signed_in.user.id, signed_in.user.subject), (fresh.user, fresh.subject));
@@ -167,7 +167,7 @@ on_both! {
         assert_eq!(again.code(), "admin.link_used");
         // The next link finds the same person.
         let link = hash();
-        logins.issue_link(link, after(1800), noon()).await.unwrap();
+        logins.issue_link(link, after(1800), entry(), noon()).await.unwrap();
         let next = logins.take_link(link, login(hash()), fresh_admin(), entry(), after(30)).await.unwrap();
         assert_eq!(next.user.id, fresh.user);
         assert_eq!(house.store.people().count().await.unwrap(), 1);
@@ -176,14 +176,14 @@ on_both! {
     async fn a_link_lets_in_whatever_the_name_is_taken_by(house) {
         house.user("Admin", Role::User).await;
         let (logins, link) = (house.store.logins(), hash());
-        logins.issue_link(link, after(1800), noon()).await.unwrap();
+        logins.issue_link(link, after(1800), entry(), noon()).await.unwrap();
         let signed_in = logins.take_link(link, login(hash()), fresh_admin(), entry(), noon()).await.unwrap();
         assert_eq!((signed_in.user.name.as_str(), signed_in.user.role), ("admin2", Role::Admin));
     }
 
     async fn old_and_unknown_links_sign_nobody_in(house) {
         let (logins, link) = (house.store.logins(), hash());
-        logins.issue_link(link, after(1800), noon()).await.unwrap();
+        logins.issue_link(link, after(1800), entry(), noon()).await.unwrap();
         let late = logins.take_link(link, login(hash()), fresh_admin(), entry(), after(1800)).await.unwrap_err();
         assert_eq!(late.code(), "admin.link_expired");
         let unknown = logins.take_link(hash(), login(hash()), fresh_admin(), entry(), noon()).await.unwrap_err();
@@ -197,7 +197,7 @@ on_both! {
     async fn one_of_many_takes_a_link_and_one_administrator_is_made(house) {
         let stores = [house.store.clone(), house.neighbor().await];
         let link = hash();
-        house.store.logins().issue_link(link, after(1800), noon()).await.unwrap();
+        house.store.logins().issue_link(link, after(1800), entry(), noon()).await.unwrap();
         let tasks: Vec<_> = (0..20).map(|n| {
             let logins = stores[n % 2].logins();
             tokio::spawn(async move { logins.take_link(link, login(hash()), fresh_admin(), entry(), noon()).await })
