@@ -33,6 +33,8 @@ export interface Me {
   idle_seconds?: number | null;
   /** Whether they can log in by name; the first administrator cannot until one is set. */
   has_password: boolean;
+  /** Groups that they are in. */
+  groups?: { id: string; name: string; operator: boolean }[];
   version: number;
 }
 
