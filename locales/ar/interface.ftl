@@ -317,7 +317,7 @@ end-note = ستنقطع الشاشة عن المُشاهد فورًا، أما �
 end-note-person = ستنقطع الشاشة فورًا عن { $person }، أما الجهاز نفسه فيواصل العمل.
 end-keep = الإبقاء عليها
 list-more = عرض المزيد
-list-limited = هذه أول { $count } من أصل { $all }.
+list-limited = هذه أول { $shown } من أصل { $all }.
 
 policy-title = قواعد هذه الجلسة
 policy-change = تغيير القواعد

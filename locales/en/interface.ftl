@@ -286,7 +286,7 @@ end-note = The viewer loses the screen at once. The machine itself goes on runni
 end-note-person = { $person } loses the screen at once. The machine itself goes on running.
 end-keep = Keep it
 list-more = Show more
-list-limited = The first { $count } of { $all } are listed.
+list-limited = The first { $shown } of { $all } are listed.
 
 policy-title = Rules of this session
 policy-change = Change the rules

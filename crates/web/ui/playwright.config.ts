@@ -35,7 +35,7 @@ export default defineConfig({
   },
   projects: [
     { name: 'states', testMatch: ['states.spec.ts', 'portal-states.spec.ts', 'every-state.spec.ts'] },
-    { name: 'portal', testMatch: 'portal.spec.ts', workers: 1 },
+    { name: 'portal', testMatch: ['portal.spec.ts', 'keyboard.spec.ts'], workers: 1 },
     { name: 'smoke', testMatch: 'smoke.spec.ts', workers: 1 },
     { name: 'console', testMatch: ['console.spec.ts', 'behavior.spec.ts'], workers: 1 },
   ],

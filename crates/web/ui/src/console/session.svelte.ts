@@ -3,6 +3,7 @@ import { api, consoleInfoPath, type ConsoleInfo } from '../api';
 import { asFailure, FailureError, type Failure } from '../failure';
 import { locale, t } from '../i18n.svelte';
 import { live, type LiveEvent } from '../live.svelte';
+import type { IconName } from '../parts/Icon.svelte';
 import { BACK_OFF, readClose, retryOf, type Retry } from './close';
 import { takeLine } from './early';
 import { mayCopyIn, rulesDiffer, rulesOf } from './rules';
@@ -30,6 +31,7 @@ const NOTICE_MS = 8000;
 /** Something that changed around the picture, told for a moment. */
 export interface Notice {
   id: string;
+  icon: IconName;
   words?: Record<string, string>;
 }
 
@@ -194,9 +196,9 @@ export class ConsoleSession {
       const { time_left_s } = await api.extendConsole(target);
       this.deadline = performance.now() + time_left_s * 1000;
       this.tick();
-      this.tell({ id: 'console-extended', words: { time: locale.duration(time_left_s) } });
+      this.tell({ id: 'console-extended', icon: 'clock', words: { time: locale.duration(time_left_s) } });
     } catch {
-      this.tell({ id: 'console-extend-failed' });
+      this.tell({ id: 'console-extend-failed', icon: 'alert' });
     }
     this.extending = false;
     void this.poll();
@@ -223,9 +225,9 @@ export class ConsoleSession {
       here.others.find(({ person, since }) => !from.has(`${person ?? ''} ${since}`));
     const joined = missing(now, there(before));
     const left = missing(before, there(now));
-    if (rulesDiffer(before.policy, now.policy)) this.tell({ id: 'rules-changed' });
-    else if (joined) this.tell({ id: 'others-joined', words: { person: named(joined) } });
-    else if (left) this.tell({ id: 'others-left', words: { person: named(left) } });
+    if (rulesDiffer(before.policy, now.policy)) this.tell({ id: 'rules-changed', icon: 'shield' });
+    else if (joined) this.tell({ id: 'others-joined', icon: 'person', words: { person: named(joined) } });
+    else if (left) this.tell({ id: 'others-left', icon: 'person', words: { person: named(left) } });
   }
 
   private applyView(): void {
