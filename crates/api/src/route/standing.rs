@@ -79,8 +79,11 @@ pub(crate) async fn others(
     own: SessionId,
     named: bool,
 ) -> Result<Vec<OtherViewer>, Problem> {
-    let filter =
-        SessionFilter { status: Some(SessionStatus::Active), target: Some(target), ..SessionFilter::default() };
+    let filter = SessionFilter {
+        status: Some(SessionStatus::Active),
+        target: Some(target),
+        ..SessionFilter::default()
+    };
     // One more than is told, since one of them is who asks.
     let page = PageRequest::first(COMPANY + 1);
     let page = api.store.sessions().list(&filter, &page).await.map_err(|e| unavailable(&e))?;
@@ -93,7 +96,8 @@ pub(crate) async fn others(
     let (records, watching): (Vec<SessionRecord>, Vec<bool>) = found.into_iter().unzip();
     let names = if named { sessions::names(api, &records).await? } else { HashMap::new() };
     let viewer = |(record, view_only): (SessionRecord, bool)| OtherViewer {
-        person: named.then(|| record.subject_id.and_then(|id| names.get(&id).cloned()).unwrap_or(record.subject)),
+        person: named
+            .then(|| record.subject_id.and_then(|id| names.get(&id).cloned()).unwrap_or(record.subject)),
         since: record.start_time,
         view_only,
     };
