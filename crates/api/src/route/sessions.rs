@@ -230,7 +230,7 @@ pub(crate) async fn list(
 }
 
 /// The names that people have now, for those whose sessions these are.
-async fn names(api: &Api, records: &[SessionRecord]) -> Result<HashMap<SubjectId, String>, Problem> {
+pub(crate) async fn names(api: &Api, records: &[SessionRecord]) -> Result<HashMap<SubjectId, String>, Problem> {
     let mut subjects: Vec<_> = records.iter().filter_map(|record| record.subject_id).collect();
     subjects.sort_unstable();
     subjects.dedup();
@@ -255,7 +255,12 @@ pub(crate) async fn show(
 }
 
 /// The session of this id, where this person may do this to it. What they may not see does not exist.
-async fn find_for(api: &Api, person: &Person, right: Right, id: SessionId) -> Result<SessionRecord, Problem> {
+pub(crate) async fn find_for(
+    api: &Api,
+    person: &Person,
+    right: Right,
+    id: SessionId,
+) -> Result<SessionRecord, Problem> {
     let reach = person.reach(right)?;
     let record = api.store.sessions().find(id).await.map_err(|e| unavailable(&e))?;
     let record = record.ok_or_else(|| Problem::not_found("session"))?;

@@ -267,6 +267,63 @@ async fn a_session_lasts_as_long_as_asked_and_no_longer_than_its_grant() -> Resu
     Ok(())
 }
 
+/// What a console page is told while it runs.
+async fn info(house: &House, someone: &Someone, ticket: &Value) -> Result<Value> {
+    let path = format!("/api/console/{}/info", token(ticket));
+    Ok(house.call(someone, "GET", &path, "").await?.json())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_says_what_may_be_done_there_and_who_else_is_there() -> Result<()> {
+    let (house, ada) = house_with("ada", "user").await?;
+    let grace = house.person("grace", "user").await?;
+    house.grant(&grace, 1, r#"{"view_only":true}"#).await?;
+    let first = console(&house, &ada, 1).await?;
+    let before = info(&house, &ada, &first).await?;
+    assert!(before["target_id"].is_string() && before["extended_s"].is_null(), "nothing runs yet: {before}");
+    let (stream, _closing) = house.console(token(&first), "").await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
+    session_of(&house, &ada).await?;
+    let alone = info(&house, &ada, &first).await?;
+    assert_eq!(alone["others"], json!([]));
+    assert!(alone["extended_s"].as_u64().is_some_and(|s| (880..=900).contains(&s)), "{alone}");
+    assert_eq!(
+        (alone["may_change_policy"].as_bool(), alone["policy"]["view_only"].as_bool()),
+        (Some(false), Some(false))
+    );
+
+    let second = console(&house, &grace, 1).await?;
+    let (stream, _other_closing) = house.console(token(&second), "").await?;
+    let mut other = Viewer::connect(stream, ViewerOptions::default()).await?;
+    other.wait_for_updates(1).await?;
+    session_of(&house, &grace).await?;
+    let together = info(&house, &ada, &first).await?;
+    assert_eq!(together["others"][0]["person"], "grace", "{together}");
+    assert_eq!(together["others"][0]["view_only"], true, "{together}");
+    let hers = info(&house, &grace, &second).await?;
+    assert_eq!(hers["others"][0]["person"], "ada", "{hers}");
+    assert_eq!(hers["policy"]["view_only"], true, "{hers}");
+
+    // Whoever has the token and no log-in learns that somebody is there, not who, and may do nothing.
+    let bare = format!("/api/console/{}/info", token(&first));
+    let bare = http::send(house.web, "GET", &bare, &[], "").await?.json();
+    assert_eq!(bare["others"].as_array().map(Vec::len), Some(1), "{bare}");
+    assert!(bare["others"][0]["person"].is_null(), "{bare}");
+    assert!(bare["target_id"].is_null() && bare["extended_s"].is_null(), "{bare}");
+    assert_eq!(bare["may_change_policy"], false, "{bare}");
+
+    // Somebody else with the token may look, and extends nothing that is not theirs.
+    let admin = house.ask("GET", &format!("/api/console/{}/info", token(&first)), "").await?.json();
+    assert_eq!(
+        (admin["extended_s"].is_null(), admin["may_change_policy"].as_bool()),
+        (true, Some(true)),
+        "{admin}"
+    );
+    drop((viewer, other));
+    Ok(())
+}
+
 /// A person with an open console: how it is closed.
 async fn with_console(
     house: &House,

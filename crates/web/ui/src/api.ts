@@ -138,6 +138,7 @@ export const api = {
       path: { id },
       body: { protocol: 'vnc', expires_minutes: 15 },
     }),
+  extendConsole: (id: string) => call('post', '/api/vm/{id}/console/extend', { path: { id } }),
   consoleInfo: (token: string) => call('get', CONSOLE_INFO, { path: { token } }),
 };
 

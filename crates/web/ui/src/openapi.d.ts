@@ -1300,14 +1300,30 @@ export interface components {
              * @description When an unused ticket ends.
              */
             expires_at: string;
+            /**
+             * Format: int64
+             * @description Seconds that would be left after *extend*; none where the session is not theirs to extend.
+             */
+            extended_s?: number | null;
             /** @description Whether who asks may listen to `/ws/events`; a bare token may not. */
             live_events: boolean;
+            /** @description Whether who asks may change the rules. */
+            may_change_policy: boolean;
+            /** @description Who else looks at the same screen now, those first who came last. */
+            others: components["schemas"]["OtherViewer"][];
+            /** @description The rules that hold for it now. */
+            policy: components["schemas"]["SessionPolicy"];
             /**
              * Format: uuid
              * @description Its session, once the ticket was taken; live events name it.
              */
             session_id?: string | null;
             state: components["schemas"]["ConsoleState"];
+            /**
+             * Format: uuid
+             * @description The target, where who asks may ask for its console anew.
+             */
+            target_id?: string | null;
             target_name: string;
             /**
              * Format: int64
@@ -1687,6 +1703,14 @@ export interface components {
         NewToken: components["schemas"]["ApiToken"] & {
             /** @description For `Authorization: Bearer`; 256 bits in lower-case base32. */
             token: string;
+        };
+        /** @description Somebody else who looks at the same screen now. */
+        OtherViewer: {
+            /** @description The name that they log in with; none for a bare token. */
+            person?: string | null;
+            /** Format: date-time */
+            since: string;
+            view_only: boolean;
         };
         /** @description What a refusal looks like on the wire. */
         ProblemBody: {
