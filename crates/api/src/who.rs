@@ -210,14 +210,12 @@ fn invalid(code: &'static str, detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, code, detail)
 }
 
-/// A token in the request's cookies.
+/// A token in the request's cookies. Other programs of the same host may have set some that are no text.
 pub(crate) fn cookie(headers: &HeaderMap, wanted: &str) -> Option<Token> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == wanted)
-        .and_then(|(_, value)| Token::parse(value).ok())
+    let lines = headers.get_all(header::COOKIE).iter();
+    let value = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).find_map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?.trim();
+        pair.strip_prefix(wanted)?.strip_prefix('=')
+    });
+    Token::parse(value?).ok()
 }

@@ -790,3 +790,32 @@ async fn every_answer_carries_the_headers_that_protect_it() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_passes_for_the_proxy_that_brings_them() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    std::fs::write(dir.path().join("gatehouse.toml"), "[web]\ntrusted_proxies = [\"127.0.0.1\"]\n")?;
+    let house = House::start_in(dir, &[]).await?;
+    let guess = json!({ "username": "nobody", "password": "guess" }).to_string();
+    // A proxy appends to what the stranger sent, and that need not be text.
+    for sent in ["203.0.113.7", "é, 203.0.113.7", "\u{fffd}127.0.0.1, 203.0.113.7"] {
+        let passed_on = [("X-Forwarded-For", sent)];
+        let refused = http::send(house.web, "POST", "/api/auth/login", &passed_on, &guess).await?;
+        assert_eq!(refused.status, 401, "{sent}: {refused:?}");
+        let log = entries(&house, "login.refused").await?;
+        assert_eq!(log[0]["people"]["address"], "203.0.113.7", "{sent}");
+        assert_eq!(http::send(house.web, "GET", "/metrics", &passed_on, "").await?.status, 403, "{sent}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_do_not_leave_by_a_proxy_that_nobody_configured() -> Result<()> {
+    let house = House::start().await?;
+    assert_eq!(http::send(house.web, "GET", "/metrics", &[], "").await?.status, 200);
+    for header in ["X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"] {
+        let passed_on = [(header, "203.0.113.7")];
+        assert_eq!(http::send(house.web, "GET", "/metrics", &passed_on, "").await?.status, 403, "{header}");
+    }
+    Ok(())
+}
