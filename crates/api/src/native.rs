@@ -69,7 +69,7 @@ impl Api {
             return Err(Refusal::Unavailable);
         }
         end_live(self, person, &target, EndReason::Replaced).await.map_err(|_| Refusal::Unavailable)?;
-        self.attachments.opened(session, person.login);
+        self.attachments.opened(session, person.login.id());
         self.replace(session, person.owner(), target.id).await.map_err(|_| Refusal::Unavailable)?;
         let max_duration = shorter(policy.max_duration, expires_at);
         Ok(SessionSpec {

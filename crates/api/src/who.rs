@@ -21,7 +21,7 @@ use model::{ApiTokenId, Coded, Role, Scopes};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use store::{AuditEntry, Owner, TokenHash, UserRecord};
+use store::{AuditEntry, LoginId, Owner, TokenHash, UserRecord};
 use uuid::Uuid;
 
 /// The cookie of a log-in.
@@ -57,11 +57,13 @@ pub(crate) enum Login {
 }
 
 impl Login {
-    /// Whether it is the same log-in; what else is known of it may have changed.
-    pub(crate) fn is(self, other: Login) -> bool {
-        match (self, other) {
-            (Login::Cookie { cookie: one, .. }, Login::Cookie { cookie: two, .. }) => one == two,
-            (one, two) => one == two,
+    /// Which log-in it is, without what else is known of it.
+    pub(crate) fn id(self) -> LoginId {
+        match self {
+            Login::Cookie { cookie, .. } => LoginId::Cookie(cookie),
+            Login::Family(family) => LoginId::Family(family),
+            Login::ApiToken(id) => LoginId::ApiToken(id),
+            Login::Password { version } => LoginId::Password(version),
         }
     }
 }

@@ -103,7 +103,10 @@ impl Doorkeeper for NativeDoor {
             match self.store.tickets().take(wish, Utc::now()).await {
                 Ok(taken) => {
                     attempt.succeeded();
-                    let policy = api.settle(session, &taken).await.map_err(|_| Refusal::Unavailable)?;
+                    let policy = api.settle(session, &taken).await.map_err(|problem| match problem.code() {
+                        "ticket.unknown" => Refusal::TicketSpent,
+                        _ => Refusal::Unavailable,
+                    })?;
                     Ok(SessionSpec {
                         session,
                         target: taken.target,

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use store::{
-    AuditEntry, FreshAdmin, LinkError, LoginError, NewFamily, NewLogin, PeopleError, Refresh, RefreshError,
+    AuditEntry, FreshAdmin, LinkError, LoginError, LoginId, NewFamily, NewLogin, PeopleError, Refresh, RefreshError,
     Sealed, SignedIn, TokenHash, UserChange, UserRecord,
 };
 use utoipa::ToSchema;
@@ -245,7 +245,7 @@ pub(crate) async fn refresh(
             }
             if let RefreshError::Reused { user, family } = &error {
                 tracing::warn!(%user, "A refresh token was used twice; the log-in was ended");
-                api.end_consoles_of(Login::Family(*family)).await;
+                api.end_consoles_of(LoginId::Family(*family)).await;
             }
             return Err(refused(error));
         }
@@ -350,7 +350,7 @@ pub(crate) async fn logout(
         }
         Login::ApiToken(_) | Login::Password { .. } => {}
     }
-    api.end_consoles_of(person.login).await;
+    api.end_consoles_of(person.login.id()).await;
     let gone = set_cookie(COOKIE_NAME, &Token::fresh(), TimeDelta::zero(), arrival.secure);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
 }

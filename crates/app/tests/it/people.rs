@@ -819,3 +819,72 @@ async fn figures_do_not_leave_by_a_proxy_that_nobody_configured() -> Result<()> 
     }
     Ok(())
 }
+
+/// How a console's WebSocket is refused.
+async fn refusal(house: &House, ticket: &Value) -> Result<String> {
+    let (_stream, closing) = house.console(token(ticket), "").await?;
+    let (code, reason) = closing.await?.context("no close frame")?;
+    assert_eq!(code, 4100, "{reason}");
+    Ok(reason)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_worth_no_more_than_what_it_was_issued_on() -> Result<()> {
+    spent_tickets(&House::start().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_worth_no_more_than_what_it_was_issued_on_on_postgresql() -> Result<()> {
+    let (house, _database, _server) = House::start_on_postgres().await?;
+    spent_tickets(&house).await
+}
+
+async fn spent_tickets(house: &House) -> Result<()> {
+    house.add_target("card", "testcard:", None).await?;
+    for (n, (method, path, body)) in [
+        ("DELETE", "/api/users/{id}/targets/1", ""),
+        ("POST", "/api/users/{id}/logout", ""),
+        ("POST", "/api/users/{id}/password", r#"{"password":"nine other horses"}"#),
+        ("POST", "/api/users/{id}/disable", ""),
+        ("PATCH", "/api/users/{id}", r#"{"version":1,"role":"viewer"}"#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let someone = house.person(&format!("person{n}"), "user").await?;
+        house.grant(&someone, 1, "{}").await?;
+        let ticket = console(house, &someone, 1).await?;
+        let done = house.ask(method, &path.replace("{id}", &someone.id), body).await?;
+        assert!(done.status < 300, "{method} {path}: {done:?}");
+        assert!(refusal(house, &ticket).await?.contains("ticket.unknown"), "{method} {path}");
+    }
+    let ada = house.person("ada", "user").await?;
+    let group = house.group("class", &[(&ada, false)], &[1]).await?;
+    let ticket = console(house, &ada, 1).await?;
+    let left = house.ask("DELETE", &format!("/api/groups/{group}/members/{}", ada.id), "").await?;
+    assert_eq!(left.status, 204, "{left:?}");
+    assert!(refusal(house, &ticket).await?.contains("ticket.unknown"));
+    // A grant that only looks by now is one that only looks.
+    house.grant(&ada, 1, "{}").await?;
+    let ticket = console(house, &ada, 1).await?;
+    house.grant(&ada, 1, r#"{"view_only":true}"#).await?;
+    let (stream, _closing) = house.console(token(&ticket), "").await?;
+    Viewer::connect(stream, ViewerOptions::default()).await?.wait_for_updates(1).await?;
+    assert_eq!(session_of(house, &ada).await?["view_only"], true);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_still_ends_with_its_log_in_after_a_restart() -> Result<()> {
+    let (house, ada) = house_with("ada", "user").await?;
+    let waiting = console(&house, &ada, 1).await?;
+    house.child.signal(rustix::process::Signal::KILL);
+    house.child.exit(wait::LIMIT).await?;
+    let House { dir, .. } = house;
+    let house = House::open(dir, &[]).await?;
+    let (stream, closing) = house.console(token(&waiting), "binary, resume.abcdefghijklmnopqrstuvwxyz").await?;
+    Viewer::connect(stream, ViewerOptions::default()).await?.wait_for_updates(1).await?;
+    assert_eq!(house.call(&ada, "POST", "/api/auth/logout", "").await?.status, 204);
+    assert_eq!(closing.await?.context("no close frame")?.0, 4003);
+    Ok(())
+}

@@ -4,6 +4,7 @@
 mod m0001_first;
 mod m0002_vnc_auth;
 mod m0003_people;
+mod m0004_ticket_login;
 
 use crate::connection::Database;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_first::Migration),
             Box::new(m0002_vnc_auth::Migration),
             Box::new(m0003_people::Migration),
+            Box::new(m0004_ticket_login::Migration),
         ]
     }
 }
