@@ -261,6 +261,11 @@ async fn find_for(api: &Api, person: &Person, right: Right, id: SessionId) -> Re
     let record = record.ok_or_else(|| Problem::not_found("session"))?;
     let own = record.user == Some(person.user.id);
     let operated = match (reach, record.target, record.subject_id) {
+        // The rules of one's own session are others' to set, but where one looks after its target.
+        (Reach::Operated, Some(target), _) if own && is_about_rules(right) => {
+            let grants = api.store.people().grants();
+            grants.operates(person.user.id, target).await.map_err(|e| unavailable(&e))?
+        }
         (Reach::Operated, Some(target), Some(subject)) if !own => {
             let filter = SessionFilter {
                 target: Some(target),
@@ -272,11 +277,18 @@ async fn find_for(api: &Api, person: &Person, right: Right, id: SessionId) -> Re
         }
         _ => false,
     };
+    let own = own && !is_about_rules(right);
     match person.may(right, Relation { own, operated, ..Relation::STRANGER }) {
         Ok(()) => Ok(record),
         Err(problem) if problem.code() == "api.not_found" => Err(Problem::not_found("session")),
         Err(problem) => Err(problem),
     }
+}
+
+/// What somebody decides about a session's rules. Whoever could decide about their own would lift what a grant or an
+/// analyst has set.
+fn is_about_rules(right: Right) -> bool {
+    matches!(right, Right::FreezeSession | Right::ChangePolicy)
 }
 
 /// Ends a session within 50 ms.

@@ -888,3 +888,36 @@ async fn a_console_still_ends_with_its_log_in_after_a_restart() -> Result<()> {
     assert_eq!(closing.await?.context("no close frame")?.0, 4003);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_does_not_lift_the_rules_of_their_own_session() -> Result<()> {
+    let (house, eve) = house_with("eve", "operator").await?;
+    house.add_target("other", "testcard:", None).await?;
+    house.group("theirs", &[(&eve, true)], &[2]).await?;
+    house.grant(&eve, 1, r#"{"view_only":true}"#).await?;
+    for (target, status) in [(1, 404), (2, 204)] {
+        let ticket = console(&house, &eve, target).await?;
+        let (stream, closing) = house.console(token(&ticket), "").await?;
+        let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+        viewer.wait_for_updates(1).await?;
+        let id = session_of(&house, &eve).await?["id"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(house.ask("POST", &format!("/api/sessions/{id}/freeze"), "").await?.status, 204);
+        for (action, body) in [("thaw", ""), ("freeze", ""), ("policy", r#"{"files":true}"#)] {
+            let path = format!("/api/sessions/{id}/{action}");
+            assert_eq!(house.call(&eve, "POST", &path, body).await?.status, status, "{target} {action}");
+        }
+        // Other rules do not thaw it.
+        assert_eq!(session_of(&house, &eve).await?["frozen"], true, "{target}");
+        // To look at it and to end it stays theirs.
+        let path = format!("/api/sessions/{id}");
+        assert_eq!(house.call(&eve, "GET", &path, "").await?.status, 200, "{target}");
+        assert_eq!(house.call(&eve, "POST", &format!("{path}/kill"), "").await?.status, 204, "{target}");
+        assert_eq!(closing.await?.context("no close frame")?.0, 4003, "{target}");
+        wait::until("its end", wait::LIMIT, async || {
+            let ended = house.call(&eve, "GET", &path, "").await.ok()?.json();
+            (ended["status"] == "terminated").then_some(())
+        })
+        .await?;
+    }
+    Ok(())
+}
