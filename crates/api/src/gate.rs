@@ -69,9 +69,9 @@ impl Gate {
         Gate { store, hasher, brake: Mutex::default() }
     }
 
-    /// What passwords are hashed with.
-    pub fn hasher(&self) -> &Hasher {
-        &self.hasher
+    /// What new passwords are hashed with, for people who are logged in.
+    pub fn hasher(&self) -> Hasher {
+        self.hasher.for_familiar()
     }
 
     /// The person whose name and password these are.
@@ -88,8 +88,9 @@ impl Gate {
             None => Attempt::at_nobody(claim.name, claim.address),
         };
         let under_way = self.admit(attempt)?;
+        let hasher = if familiar.is_some() { self.hasher.for_familiar() } else { self.hasher.clone() };
         let hash = found.as_ref().filter(|user| !user.disabled).and_then(|user| user.password_hash.clone());
-        let verdict = self.hasher.verify(claim.password, hash.as_ref().map(Secret::expose)).await;
+        let verdict = hasher.verify(claim.password, hash.as_ref().map(Secret::expose)).await;
         match (verdict, found) {
             (Ok(Verdict::Right { outdated }), Some(user)) => {
                 under_way.succeeded();
@@ -135,7 +136,7 @@ impl Gate {
 
     /// The cost of hashes was raised since this one was made.
     async fn rehash(&self, user: UserId, old: Secret, password: &Secret) {
-        match self.hasher.hash(password).await {
+        match self.hasher.for_familiar().hash(password).await {
             Ok(new) => {
                 if let Err(error) = self.store.people().rehash(user, old, Secret::new(new)).await {
                     tracing::warn!(%error, "A password's stronger hash could not be stored");
