@@ -1,6 +1,6 @@
 //! The native door for people: `user:target` as the name, and their own password.
 
-use crate::gate::{Claim, GateError};
+use crate::gate::{Claim, GateError, footprint};
 use crate::route::console::{ConsoleWish, Granted, end_live, granted, refused};
 use crate::route::door::shorter;
 use crate::state::Api;
@@ -35,7 +35,8 @@ impl Api {
         let login = Login::Password { version: user.session_version };
         let person = Person::new(user, login, None, source.ip());
         let entered = person.entry(Action::LoggedIn).with("by", "native");
-        if let Err(error) = self.store.audit().append(vec![entered], now).await {
+        let footprint = footprint(person.user.id, source.ip());
+        if let Err(error) = self.store.logins().came_by(person.user.id, footprint, entered, now).await {
             tracing::error!(%error, "A log-in at the native door could not be written down");
             return Err(Refusal::Unavailable);
         }

@@ -2,7 +2,7 @@
 
 use crate::arrival::Arrival;
 use crate::error::{Problem, ProblemBody};
-use crate::gate::{Claim, GateError};
+use crate::gate::{Claim, GateError, footprint};
 use crate::paging::Optional;
 use crate::state::Api;
 use crate::who::{COOKIE_NAME, DEVICE_NAME, Login, Person, cookie};
@@ -109,7 +109,11 @@ async fn by_cookie(
     now: DateTime<Utc>,
 ) -> Result<Response, Problem> {
     let (token, device) = (Token::fresh(), device.unwrap_or_else(Token::fresh));
-    let new = new_login(api, arrival, headers, &token, &device, now);
+    let footprint = footprint(user.id, arrival.client.ip());
+    let new = NewLogin {
+        footprint: Some(footprint),
+        ..new_login(api, arrival, headers, &token, &device, now)
+    };
     let signed_in = api.store.logins().start(user, new, entered(user, arrival, "cookie"), now).await;
     let signed_in = signed_in.map_err(not_started)?;
     tracing::info!(user = %user.id, "A person logged in");
@@ -149,6 +153,7 @@ fn new_login(
         idle: api.rules.idle,
         address: arrival.client.ip().to_string(),
         device: Some(hash(device)),
+        footprint: None,
         user_agent: headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned),
     }
 }
@@ -162,7 +167,8 @@ async fn by_tokens(
     let refresh = Token::fresh();
     let family = Uuid::now_v7();
     let expires_at = now + delta(api.rules.login);
-    let new = NewFamily { token: hash(&refresh), family, expires_at };
+    let footprint = Some(footprint(user.id, arrival.client.ip()));
+    let new = NewFamily { token: hash(&refresh), family, expires_at, footprint };
     let user = api.store.logins().start_family(user, new, entered(user, arrival, "token"), now).await;
     let user = user.map_err(not_started)?;
     tracing::info!(user = %user.id, "A person's program logged in");

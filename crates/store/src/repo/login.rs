@@ -20,8 +20,8 @@ use sea_orm::{
 use std::time::Duration;
 use uuid::Uuid;
 
-/// The most devices that are remembered for one person; the ones not seen for longest are forgotten.
-const MAX_DEVICES: u64 = 32;
+/// The most devices and addresses that are remembered for one person; the ones not seen for longest are forgotten.
+const MAX_DEVICES: u64 = 64;
 /// The longest user agent that is kept, in bytes.
 const MAX_AGENT: usize = 512;
 /// The longest address that is kept, in bytes.
@@ -79,6 +79,8 @@ pub struct NewLogin {
     pub address: String,
     /// Of the cookie that tells this device from others.
     pub device: Option<TokenHash>,
+    /// Of person and address: see `auth::brake::footprint`.
+    pub footprint: Option<TokenHash>,
     /// What the browser says it is.
     pub user_agent: Option<String>,
 }
@@ -298,7 +300,30 @@ impl Logins {
         logins.into_iter().filter(|login| is_live(&person, login, now)).map(record).collect()
     }
 
-    /// Whether a person logged in with this device before.
+    /// A person came in by password without a log-in that lasts.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn came_by(
+        &self,
+        user: UserId,
+        footprint: TokenHash,
+        audit: AuditEntry,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let at = moment(now);
+        self.store
+            .write_audited(now, move |tx| {
+                let audit = audit.clone();
+                Box::pin(async move {
+                    remember(tx, user.0, footprint, at).await?;
+                    Ok(((), vec![audit]))
+                })
+            })
+            .await
+    }
+
+    /// Whether a person logged in with this device, or from this address by its footprint, before.
     ///
     /// # Errors
     /// The database's.
@@ -426,13 +451,13 @@ async fn sign_in(
     login_session::Entity::insert(login_session::ActiveModel::from(row.clone()).reset_all())
         .exec_without_returning(tx)
         .await?;
-    if let Some(device) = new.device {
-        remember(tx, user.id, device, now).await?;
+    for hash in [new.device, new.footprint].into_iter().flatten() {
+        remember(tx, user.id, hash, now).await?;
     }
     Ok(row)
 }
 
-async fn remember(
+pub(crate) async fn remember(
     tx: &Transaction,
     user: Uuid,
     device: TokenHash,
