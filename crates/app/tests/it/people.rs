@@ -921,3 +921,18 @@ async fn an_operator_does_not_lift_the_rules_of_their_own_session() -> Result<()
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_survives_rules_without_end() -> Result<()> {
+    let (house, ada) = house_with("ada", "user").await?;
+    let (mut viewer, closing) = with_console(&house, &ada).await?;
+    let id = session_of(&house, &ada).await?["id"].as_str().unwrap_or_default().to_owned();
+    let rules = json!({ "max_idle": u64::MAX, "max_duration": u64::MAX, "max_bytes_per_second": u64::MAX });
+    let set = house.ask("POST", &format!("/api/sessions/{id}/policy"), &rules.to_string()).await?;
+    assert_eq!(set.status, 204, "{set:?}");
+    viewer.refresh().await?;
+    viewer.wait_for_updates(1).await?;
+    assert_eq!(house.ask("POST", &format!("/api/sessions/{id}/kill"), "").await?.status, 204);
+    assert_eq!(closing.await?.context("no close frame")?.0, 4003);
+    Ok(())
+}
