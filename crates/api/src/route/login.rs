@@ -293,11 +293,11 @@ pub(crate) async fn link(
         return Err(Problem::new(StatusCode::FORBIDDEN, "request.origin", "open the link in a browser"));
     }
     let attempt = api.throttle.attempt(arrival.client.ip()).await?;
+    let now = Utc::now();
     let Ok(token) = Token::parse(link.token.expose()) else {
         attempt.failed();
-        return Err(not_taken(LinkError::Unknown));
+        return Err(link_refused(&api, arrival, LinkError::Unknown, now).await);
     };
-    let now = Utc::now();
     let session = Token::fresh();
     let device = cookie(&headers, DEVICE_NAME).unwrap_or_else(Token::fresh);
     let new = new_login(&api, arrival, &headers, &session, &device, now);
@@ -311,12 +311,23 @@ pub(crate) async fn link(
             tracing::info!("The administrator logged in by a one-time link");
             welcome(&api, arrival, signed_in, &session, &device).await
         }
+        Err(LinkError::Store(error)) => Err(unavailable(&error)),
         Err(error) => {
-            if !matches!(error, LinkError::Store(_)) {
-                attempt.failed();
-            }
-            Err(not_taken(error))
+            attempt.failed();
+            Err(link_refused(&api, arrival, error, now).await)
         }
+    }
+}
+
+/// Writes a refused link down, before the refusal is told.
+async fn link_refused(api: &Api, arrival: Arrival, error: LinkError, now: DateTime<Utc>) -> Problem {
+    let entry = AuditEntry::new(Action::LoginRefused)
+        .code(error.code())
+        .with("by", "link")
+        .person(Personal::Address, &arrival.client.ip().to_string());
+    match api.store.audit().append(vec![entry], now).await {
+        Ok(()) => Problem::new(StatusCode::UNAUTHORIZED, error.code(), error.to_string()),
+        Err(error) => unavailable(&error),
     }
 }
 
@@ -537,13 +548,6 @@ fn not_proven(error: GateError) -> Problem {
 fn not_started(error: LoginError) -> Problem {
     match error {
         LoginError::Store(error) => unavailable(&error),
-        error => Problem::new(StatusCode::UNAUTHORIZED, error.code(), error.to_string()),
-    }
-}
-
-fn not_taken(error: LinkError) -> Problem {
-    match error {
-        LinkError::Store(error) => unavailable(&error),
         error => Problem::new(StatusCode::UNAUTHORIZED, error.code(), error.to_string()),
     }
 }

@@ -45,6 +45,8 @@ async fn a_link_and_a_ticket_work_once() -> Result<()> {
     assert_eq!(house.link(&token).await?.status, 200);
     let again = house.link(&token).await?;
     assert_eq!(again.status, 401, "{again:?}");
+    let log = house.ask("GET", "/api/audit?action=login.refused", "").await?.json();
+    assert_eq!(log["entries"][0]["code"], "admin.link_used", "{log}");
     let ticket = house.ticket(1, "{}").await?;
     let (first, _) = house.console(&ticket, "").await?;
     let (second, closing) = house.console(&ticket, "").await?;
