@@ -74,8 +74,9 @@ pub struct TargetRecord {
 
 /// What to change about a target; `None` leaves a field as it is.
 ///
-/// INVARIANT: a change of address, kind, identity or security floor erases the stored password and the pinned identity,
-/// unless the same change brings new ones: a secret never goes to a place that it was not entered for.
+/// INVARIANT: a change of address, kind, identity or security floor, and leave to go without certificates, erases the
+/// stored password and the pinned identity, unless the same change brings new ones: a secret never goes to a place that
+/// it was not entered for.
 #[derive(Clone, Default, Debug)]
 pub struct TargetChange {
     /// The version that the caller saw; none where nobody looked.
@@ -402,7 +403,10 @@ fn changed_row(
         None => serde_json::from_str(&row.address)?,
     };
     let moved = serde_json::to_string(&address)? != row.address;
-    let is_another = moved || security.identity != before.identity || security.floor != before.floor;
+    // Without certificates anybody on the way can be the target.
+    let anybody = security.anonymous_tls && !before.anonymous_tls;
+    let is_another =
+        moved || anybody || security.identity != before.identity || security.floor != before.floor;
     if is_another && matches!(security.identity, Identity::Pinned(_)) && security.identity == before.identity
     {
         // The next *test connection* shows what there is now.

@@ -129,7 +129,7 @@ on_both! {
             (none(), true, pinned("ab"), true),
             (TargetChange { name: Some("new".to_owned()), username: Some(None), ..none() }, true, pinned("ab"), true),
             (TargetChange { address: Some(new_target("x").address), ..none() }, true, pinned("ab"), true),
-            (TargetChange { security: security(|s| s.anonymous_tls = true), ..none() }, true, pinned("ab"), true),
+            (TargetChange { security: security(|s| s.anonymous_tls = true), ..none() }, false, first_use.clone(), true),
             (TargetChange { address: elsewhere(), ..none() }, false, first_use.clone(), false),
             (TargetChange { address: Some(Address::TestCard), ..none() }, false, first_use.clone(), false),
             (TargetChange { address: elsewhere(), security: security(|_| {}), ..none() }, false, first_use.clone(), false),
