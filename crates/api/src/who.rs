@@ -28,6 +28,9 @@ use uuid::Uuid;
 pub(crate) const COOKIE_NAME: &str = "gatehouse_session";
 /// The cookie that tells a device that logged in before from others.
 pub(crate) const DEVICE_NAME: &str = "gatehouse_device";
+/// What a page adds to its reading while somebody is there: pages also read by the clock and listen to events, and who
+/// left an open page behind is idle.
+const ATTENDED: &str = "gatehouse-attended";
 /// An API token's last use is written down at most so often.
 const TOUCH: TimeDelta = TimeDelta::seconds(60);
 
@@ -142,7 +145,8 @@ pub(crate) async fn authenticate(
         return Ok(None);
     }
     let Some(cookie) = cookie(headers, COOKIE_NAME) else { return Ok(None) };
-    let reads = matches!(*method, Method::GET | Method::HEAD) && !headers.contains_key(header::UPGRADE);
+    let asks = matches!(*method, Method::GET | Method::HEAD);
+    let reads = asks && !headers.contains_key(header::UPGRADE);
     if !reads && !arrival.sender.may_use(Proof::Cookie) {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
@@ -150,17 +154,23 @@ pub(crate) async fn authenticate(
             "a change by cookie must come from one of our own pages; its Origin header is missing",
         ));
     }
-    by_cookie(api, arrival, hash(&cookie)).await
+    let is_attended = !asks || headers.contains_key(ATTENDED);
+    by_cookie(api, arrival, hash(&cookie), is_attended).await
 }
 
-async fn by_cookie(api: &Api, arrival: Arrival, cookie: TokenHash) -> Result<Option<Person>, Problem> {
+async fn by_cookie(
+    api: &Api,
+    arrival: Arrival,
+    cookie: TokenHash,
+    is_attended: bool,
+) -> Result<Option<Person>, Problem> {
     let now = Utc::now();
     let logins = api.store.logins();
     let Some(signed_in) = logins.find(cookie, now).await.map_err(|e| unavailable(&e))? else {
         return Ok(None);
     };
     let login = signed_in.login;
-    if login.is_stale(now) {
+    if is_attended && login.is_stale(now) {
         logins.touch(cookie, now).await.map_err(|e| unavailable(&e))?;
     }
     let login = Login::Cookie { cookie, expires_at: login.expires_at, idle: login.idle };

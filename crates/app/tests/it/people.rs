@@ -1,6 +1,7 @@
 //! People at the whole program: from the first administrator to another person's console, and everything between that
 //! must not work.
 
+use crate::audit::sqlite;
 use crate::house::{House, PASSWORD, Someone};
 use crate::http;
 use anyhow::{Context, Result};
@@ -869,7 +870,8 @@ async fn spent_tickets(house: &House) -> Result<()> {
     let ticket = console(house, &ada, 1).await?;
     house.grant(&ada, 1, r#"{"view_only":true}"#).await?;
     let (stream, _closing) = house.console(token(&ticket), "").await?;
-    Viewer::connect(stream, ViewerOptions::default()).await?.wait_for_updates(1).await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
     assert_eq!(session_of(house, &ada).await?["view_only"], true);
     Ok(())
 }
@@ -883,7 +885,8 @@ async fn a_console_still_ends_with_its_log_in_after_a_restart() -> Result<()> {
     let House { dir, .. } = house;
     let house = House::open(dir, &[]).await?;
     let (stream, closing) = house.console(token(&waiting), "binary, resume.abcdefghijklmnopqrstuvwxyz").await?;
-    Viewer::connect(stream, ViewerOptions::default()).await?.wait_for_updates(1).await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
     assert_eq!(house.call(&ada, "POST", "/api/auth/logout", "").await?.status, 204);
     assert_eq!(closing.await?.context("no close frame")?.0, 4003);
     Ok(())
@@ -934,5 +937,44 @@ async fn a_session_survives_rules_without_end() -> Result<()> {
     viewer.wait_for_updates(1).await?;
     assert_eq!(house.ask("POST", &format!("/api/sessions/{id}/kill"), "").await?.status, 204);
     assert_eq!(closing.await?.context("no close frame")?.0, 4003);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_left_open_keeps_nobody_logged_in() -> Result<()> {
+    let (house, _ada) = house_with("ada", "user").await?;
+    let cookie = house.browser("ada", PASSWORD).await?;
+    let origin = house.origin();
+    // Ten minutes without a sign of anybody.
+    let before = "strftime('%Y-%m-%d %H:%M:%S+00:00', 'now', '-10 minutes')";
+    let left = format!("UPDATE login_sessions SET last_seen_at = {before}");
+    let seen = async || {
+        let lately = "SELECT count(*) FROM login_sessions WHERE last_seen_at > datetime('now', '-5 minutes')";
+        anyhow::Ok(sqlite(house.dir.path(), lately).await?.trim().to_owned())
+    };
+    let page = [("Cookie", cookie.as_str()), ("Origin", origin.as_str())];
+    sqlite(house.dir.path(), &left).await?;
+    for path in ["/api/targets", "/api/auth/me", "/api/sessions"] {
+        assert_eq!(http::send(house.web, "GET", path, &page, "").await?.status, 200, "{path}");
+    }
+    house.socket("/ws/events", Some(&origin), Some(&cookie)).await?;
+    assert_eq!(seen().await?, "0");
+    let attended = [page[0], page[1], ("Gatehouse-Attended", "yes")];
+    assert_eq!(http::send(house.web, "GET", "/api/targets", &attended, "").await?.status, 200);
+    assert_eq!(seen().await?, "1");
+    // What changes something is never asked by the clock.
+    sqlite(house.dir.path(), &left).await?;
+    assert_eq!(http::send(house.web, "POST", "/api/vm/1/console/request", &page, "{}").await?.status, 200);
+    assert_eq!(seen().await?, "1");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_one_person_is_kept_by_nobody() -> Result<()> {
+    let house = House::start().await?;
+    for path in ["/api/auth/me", "/api/users", "/api/nothing", "/api/health"] {
+        let answer = house.ask("GET", path, "").await?;
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+    }
     Ok(())
 }
