@@ -243,7 +243,7 @@ async fn exchange(tx: &Transaction, wish: Refresh, now: DateTime<Utc>) -> Result
     }
     revoke(tx, token.family).await?;
     let subject = SubjectId(user.subject_id);
-    let entry = wish.if_reused.on(Object::Person(subject));
+    let entry = wish.if_reused.on(Object::Person(subject)).belonging_to(subject);
     Ok((Err(RefreshError::Reused { user: UserId(user.id), family: token.family }), vec![entry]))
 }
 

@@ -284,6 +284,8 @@ on_both! {
         assert_eq!(written[0].link.entry.action, "login.refresh_reused");
         assert_eq!(written[0].link.entry.object, Some(format!("person:{}", ann.subject)));
         assert_eq!(written[0].people["address"], "203.0.113.5");
+        house.store.people().erase(ann.id, entry(), after(120)).await.unwrap();
+        assert!(house.audit_after(before).await[0].people.is_empty(), "it is theirs to have erased");
     }
 
     async fn two_who_refresh_at_once_get_one_successor(house) {
