@@ -89,7 +89,9 @@ fn judge(api: &Api, peer: Peer, request: &Request) -> Result<Arrival, Problem> {
     let told = ForwardedHeaders { forwarded_for: &for_, proto: &proto, host: &host };
     let client = forwarded::client(peer.address.ip(), &told, &api.trusted_proxies);
     let secure = client.secure.unwrap_or(peer.tls);
-    let named = client.host.or_else(|| text(headers, header::HOST));
+    // Of two hosts a proxy may have looked at the other one [RFC 9112, 3.2].
+    let one = headers.get_all(header::HOST).iter().count() == 1;
+    let named = client.host.or_else(|| text(headers, header::HOST).filter(|_| one));
     let places = &api.places;
     places.check_host(named).map_err(refused)?;
     let sender = match places.check_origin(text(headers, header::ORIGIN), secure) {

@@ -16,6 +16,7 @@ async fn strangers_get_codes_and_no_secrets() -> Result<()> {
         ("GET", "/api/targets", &[("Cookie", "gatehouse_session=guess")], "", 401, "auth.required"),
         ("GET", "/api/status", &[], "", 401, "auth.required"),
         ("GET", "/api/health", &[("Host", "evil.example")], "", 421, "request.host"),
+        ("GET", "/api/health", &[("Host", "localhost"), ("Host", "evil.example")], "", 421, "request.host"),
         ("POST", "/api/auth/link", &[("Origin", "https://evil.example")], "{}", 403, "request.origin"),
         ("POST", "/api/auth/link", &[], r#"{"token":"x"}"#, 403, "request.origin"),
         ("POST", "/api/auth/link", &[("Origin", &origin)], r#"{"token":"x"}"#, 401, "link.unknown"),

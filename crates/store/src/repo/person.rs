@@ -272,8 +272,9 @@ impl People {
     /// # Errors
     /// The database's.
     pub async fn find_by_name(&self, name: &str) -> Result<Option<UserRecord>, StoreError> {
-        // No name has it, and PostgreSQL refuses to be asked.
-        if name.contains('\0') {
+        // No name has it, and PostgreSQL refuses to be asked. None is so long either, however it was composed, and
+        // to fold what strangers type costs.
+        if name.contains('\0') || name.len() > 4 * MAX_NAME {
             return Ok(None);
         }
         let query = user::Entity::find().filter(user::Column::NameKey.eq(fold_name(name)));

@@ -121,9 +121,9 @@ pub enum AddTargetError {
     /// The name is empty, too long or has control characters.
     #[error("a target's name has 1 to 255 bytes and no control characters")]
     NameInvalid,
-    /// A tag or the description cannot be kept.
+    /// A tag, the user name or the description cannot be kept.
     #[error(
-        "a target has at most 32 tags of 1 to 50 bytes and a description of at most 4000 bytes, without control characters"
+        "a target has at most 32 tags of 1 to 50 bytes, a user name of at most 255 and a description of at most 4000 bytes, without control characters"
     )]
     TextInvalid,
     /// Somebody else changed it since it was read.
@@ -180,6 +180,7 @@ impl Targets {
     /// [`AddTargetError::NameTaken`], [`AddTargetError::NameInvalid`], or the database's.
     pub async fn add(&self, new: NewTarget, now: DateTime<Utc>) -> Result<TargetRecord, AddTargetError> {
         check_name(&new.name)?;
+        check_username(new.username.as_deref())?;
         let (tags, description) = (tags(new.tags)?, description(new.description)?);
         let now = moment(now);
         let row = target::Model {
@@ -308,6 +309,7 @@ impl Targets {
         if let Some(name) = &change.name {
             check_name(name)?;
         }
+        check_username(change.username.as_ref().and_then(|name| name.as_deref()))?;
         let change = TargetChange {
             tags: change.tags.map(tags).transpose()?,
             description: change.description.map(description).transpose()?,
@@ -524,6 +526,16 @@ fn check_name(name: &str) -> Result<(), AddTargetError> {
         return Err(AddTargetError::NameInvalid);
     }
     Ok(())
+}
+
+/// What a target is logged in to with may be any text that can be typed.
+fn check_username(name: Option<&str>) -> Result<(), AddTargetError> {
+    match name {
+        Some(name) if name.len() > MAX_NAME || name.chars().any(char::is_control) => {
+            Err(AddTargetError::TextInvalid)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn name_conflict(error: StoreError) -> AddTargetError {

@@ -89,6 +89,14 @@ on_both! {
             let refused = targets.add(new_target(bad), noon()).await.unwrap_err();
             assert!(matches!(refused, AddTargetError::NameInvalid), "{bad:?}");
         }
+        // Also not what a target is logged in to with; PostgreSQL would not even store a NUL.
+        for bad in ["a\0b", "a\nb", &"x".repeat(256)] {
+            let new = NewTarget { username: Some(bad.to_owned()), ..new_target("new") };
+            assert_eq!(targets.add(new, noon()).await.unwrap_err().code(), "target.text_invalid", "{bad:?}");
+            let change = TargetChange { username: Some(Some(bad.to_owned())), ..TargetChange::default() };
+            let refused = targets.change(other.id, change, noon()).await.unwrap_err();
+            assert_eq!(refused.code(), "target.text_invalid", "{bad:?}");
+        }
     }
 
     async fn a_change_touches_what_it_names(house) {
