@@ -104,6 +104,9 @@ async fn a_tickets_vnc_password_opens_one_session() -> Result<()> {
     assert_eq!(live["sessions"][0]["ingress"], "native", "{live}");
     let again = enter(&house, &first).await.err().context("used twice")?;
     assert!(format!("{again:#}").contains("the password or the ticket is wrong"), "{again:#}");
+    let log = house.ask("GET", "/api/audit?action=console.refused", "").await?.json();
+    assert_eq!(log["entries"][0]["code"], "door.wrong_credentials", "{log}");
+    assert_eq!(log["entries"][0]["people"]["address"], "127.0.0.1", "{log}");
     // The token's own first eight characters are no password, and the other ticket is still good.
     let ticket = house.ticket(1, "{}").await?;
     assert!(enter(&house, &ticket).await.is_err());

@@ -114,6 +114,11 @@ impl AuditEntry {
     /// Fills in who did it, where only the database knew.
     pub(crate) fn known_to_be(mut self, subject: SubjectId) -> Self {
         self.subject = Some(subject);
+        self.belonging_to(subject)
+    }
+
+    /// Whose to erase the names and addresses are, where only the database knew.
+    pub(crate) fn belonging_to(mut self, subject: SubjectId) -> Self {
         for person in &mut self.people {
             person.of = Some(subject);
         }
