@@ -11,6 +11,7 @@ use gateway::{SessionSnapshot, SessionsError};
 use model::session::EndReason;
 use model::{Reach, Right, SubjectId};
 use std::collections::HashSet;
+use std::time::Instant;
 use store::{StoreError, UserRecord};
 
 /// What becomes of a session.
@@ -23,6 +24,7 @@ enum Verdict {
 impl Api {
     /// Looks at every running session of a person once.
     pub async fn review(&self) {
+        self.thumbnails.tidy(Instant::now());
         let sessions = match self.sessions.list().await {
             Ok(sessions) => sessions,
             Err(error) => return report(&error),

@@ -11,5 +11,6 @@ pub(crate) mod health;
 pub(crate) mod login;
 pub(crate) mod sessions;
 pub(crate) mod targets;
+pub(crate) mod thumbnails;
 pub(crate) mod tokens;
 pub(crate) mod users;

@@ -12,6 +12,7 @@ use api::Rules;
 use api::attachments::Attachments;
 use api::gate::Gate;
 use api::guard::{Guard, LocalBrake};
+use api::thumbnails::{self, Thumbnails};
 use api::live::Hub;
 use auth::password::{Cost, Crowd, Hasher};
 use auth::rate::Rate;
@@ -23,6 +24,7 @@ use gateway::listener::{Accepted, Listener, ListenerOptions};
 use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
 use gateway::port::Taps;
+use gateway::snapshot::SnapshotLimits;
 use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source, TargetTrust};
 use gateway::{Gateway, GatewayLimits, Ports};
@@ -104,6 +106,7 @@ impl Open {
         let guard = Guard::new(Arc::new(LocalBrake::new(Throttle::new(Limits::TOKENS))));
         let hub = Arc::new(Hub::new(boot.0.simple().to_string()));
         let attachments = Arc::new(Attachments::default());
+        let thumbnails = Arc::new(Thumbnails::new(thumbnails::Rules::default(), SnapshotLimits::default()));
         let door = Arc::new(NativeDoor {
             store: house.store.clone(),
             sealer: Arc::clone(&house.sealer),
@@ -114,6 +117,7 @@ impl Open {
             store: house.store.clone(),
             hub: Arc::clone(&hub),
             attachments: Arc::clone(&attachments),
+            thumbnails: Arc::clone(&thumbnails),
             node: house.node,
             boot,
         };
@@ -152,6 +156,7 @@ impl Open {
             gate: Arc::new(Gate::new(house.store.clone(), hasher(&house.config)?)),
             access_tokens: secrets::access_tokens(&house.keys)?,
             head_key: Arc::clone(&house.head_key),
+            thumbnails,
             limits: rates(&house.config),
             rules: rules(&house.config),
             node: house.node,
