@@ -158,7 +158,8 @@ async fn whole_screen(dialed: Dialed, deadline: Instant) -> Result<Screen, Snaps
     let Dialed { mut stream, leftover, init, .. } = dialed;
     let mut screen = Screen::new(&init)?;
     screen.held = leftover;
-    stream.write_all(&wishes()).await?;
+    stream.write_all(&[wishes(), screen.request()].concat()).await?;
+    stream.flush().await?;
     loop {
         let next;
         (screen, next) = off_reactor(move || {
@@ -217,7 +218,7 @@ struct Screen {
     requests: u32,
     /// Every pixel before this one is drawn.
     drawn: usize,
-    /// An answer is complete, or none was asked for.
+    /// The answer to the last request is complete.
     answered: bool,
 }
 
@@ -236,7 +237,7 @@ impl Screen {
         decoder.set_pixel_format(PixelFormat::RGB888);
         decoder.set_encodings(&ENCODINGS);
         let mut screen =
-            Screen { decoder, held: Vec::new(), received: 0, requests: 0, drawn: 0, answered: true };
+            Screen { decoder, held: Vec::new(), received: 0, requests: 0, drawn: 0, answered: false };
         screen.begin_anew();
         Ok(screen)
     }
