@@ -22,8 +22,9 @@ const UNKNOWN: Duration = Duration::from_secs(30);
 #[utoipa::path(get, path = "/api/targets/{id}/thumbnail", tag = "targets", params(("id" = String, Path, description = "id or number")),
     responses(
         (status = 200, content_type = "image/png", body = Vec<u8>),
+        (status = 204, description = "it may be pictured, but there is no picture yet"),
         (status = 304, description = "the picture that `If-None-Match` names is still the last one"),
-        (status = 404, body = ProblemBody, description = "there is none yet, or the target's entry does not allow any")
+        (status = 404, body = ProblemBody, description = "the target's entry does not allow pictures, or there is no such target")
     ))]
 pub(crate) async fn show(
     State(api): State<Arc<Api>>,
@@ -38,18 +39,21 @@ pub(crate) async fn show(
         return Err(Problem::new(StatusCode::NOT_FOUND, "thumbnail.off", detail));
     }
     if target.security.seen.is_none() {
-        return Err(none("open or test the target once; pictures are taken from then on").retry_after(UNKNOWN));
+        return Ok(none(UNKNOWN));
     }
     let asked = Thumbnails::ask(&api, &target, Instant::now());
     let Some((picture, age)) = asked.picture else {
-        return Err(none("there is no picture of this target yet; ask again").retry_after(asked.again));
+        return Ok(none(asked.again));
     };
     api.thumbnails.write_down(&api.store, &person, target.id).await?;
     Ok(answer(&picture, age, asked.again, &headers))
 }
 
-fn none(detail: &str) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "thumbnail.none", detail)
+/// Not a refusal: browsers write every one of those into their consoles.
+fn none(again: Duration) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    set_times(response.headers_mut(), again);
+    response
 }
 
 fn answer(picture: &Picture, age: Duration, again: Duration, asked: &HeaderMap) -> Response {
@@ -63,11 +67,15 @@ fn answer(picture: &Picture, age: Duration, again: Duration, asked: &HeaderMap) 
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, private"));
     headers.insert(header::AGE, HeaderValue::from(age.as_secs()));
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(again.as_secs().max(1)));
+    set_times(headers, again);
     if let Ok(tag) = HeaderValue::try_from(tag) {
         headers.insert(header::ETAG, tag);
     }
     response
+}
+
+fn set_times(headers: &mut HeaderMap, again: Duration) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, private"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(again.as_secs().max(1)));
 }
