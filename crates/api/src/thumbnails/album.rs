@@ -152,7 +152,8 @@ impl Album {
     /// The turn of a picture has come. Answers whether it is still wanted: somebody asked lately, and the entry is
     /// the same.
     pub(crate) fn handle_turn(&mut self, rules: &Rules, target: TargetId, version: u64, now: Instant) -> bool {
-        let Some(page) = self.pages.get_mut(&target).filter(|page| page.version == version) else {
+        let Some(page) = self.pages.get_mut(&target).filter(|page| page.version == version && page.taking)
+        else {
             return false;
         };
         if now.saturating_duration_since(page.asked) > rules.interval * 2 {
@@ -210,6 +211,8 @@ impl Album {
     pub(crate) fn forget(&mut self, target: TargetId) {
         if let Some(page) = self.pages.get_mut(&target) {
             page.picture = None;
+            // What is on its way shows a screen that may not be shown any more.
+            page.taking = false;
         }
     }
 
@@ -357,6 +360,12 @@ mod tests {
         album.forget(ONE);
         assert_eq!(album.bytes(), 0);
         assert!(!takes(&mut album, ONE, start + seconds(29)));
+        // So is one that is on its way, or waits for its turn.
+        assert!(takes(&mut album, ONE, start + seconds(30)));
+        album.forget(ONE);
+        assert!(!album.handle_turn(&RULES(), ONE, 1, start + seconds(30)));
+        finish(&mut album, ONE, Outcome::Taken(picture(1)), start + seconds(30));
+        assert_eq!(album.bytes(), 0);
     }
 
     #[test]
