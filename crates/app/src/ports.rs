@@ -246,6 +246,15 @@ impl Journal for StoredJournal {
         .boxed()
     }
 
+    fn not_begun(&self, session: SessionId) -> BoxFuture<'_, ()> {
+        async move {
+            if let Err(error) = self.store.tickets().give_back(session).await {
+                tracing::error!(%error, %session, "A ticket could not be given back");
+            }
+        }
+        .boxed()
+    }
+
     fn changed(&self, change: &SessionChange) -> BoxFuture<'_, ()> {
         let change = change.clone();
         async move {
