@@ -274,6 +274,8 @@ fn listen_web(house: &House, certificates: &Arc<Certificates>, proxies: &Trusted
     }
     if web.proxy_protocol {
         options.proxies = Some(proxies.clone());
+    } else {
+        options.crowds = proxies.clone();
     }
     Listener::bind(options).with_context(|| {
         format!("cannot listen on {}: is another program there? --listen chooses another address", web.listen)

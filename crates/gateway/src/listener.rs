@@ -60,6 +60,8 @@ pub struct ListenerOptions {
     pub tls: Option<Arc<ServerConfig>>,
     /// Demands a PROXY header, from exactly these; connections from elsewhere are closed.
     pub proxies: Option<TrustedProxies>,
+    /// Proxies without such a header: their connections are many people's, so the bound of one source is not theirs.
+    pub crowds: TrustedProxies,
     /// Bounds.
     pub limits: ListenerLimits,
 }
@@ -67,7 +69,8 @@ pub struct ListenerOptions {
 impl ListenerOptions {
     /// In clear, without PROXY header, default bounds.
     pub fn new(address: SocketAddr) -> Self {
-        ListenerOptions { address, tls: None, proxies: None, limits: ListenerLimits::default() }
+        let (crowds, limits) = (TrustedProxies::default(), ListenerLimits::default());
+        ListenerOptions { address, tls: None, proxies: None, crowds, limits }
     }
 }
 
@@ -113,6 +116,7 @@ pub struct Listener {
 struct Shared {
     tls: Option<Arc<ServerConfig>>,
     proxies: Option<TrustedProxies>,
+    crowds: TrustedProxies,
     limits: ListenerLimits,
     places: Arc<Semaphore>,
     sources: Arc<Sources>,
@@ -132,6 +136,7 @@ impl Listener {
         let shared = Shared {
             tls: options.tls,
             proxies: options.proxies,
+            crowds: options.crowds,
             limits: options.limits,
             places: Arc::new(Semaphore::new(options.limits.connections)),
             sources: Arc::new(Sources::default()),
@@ -220,7 +225,11 @@ impl Shared {
             }
         }
         let (peer, local) = ends;
-        let half_open = self.sources.enter(peer.ip(), self.limits.half_open_per_source).ok_or("half_open")?;
+        let half_open = if self.crowds.contains(peer.ip()) {
+            None
+        } else {
+            Some(self.sources.enter(peer.ip(), self.limits.half_open_per_source).ok_or("half_open")?)
+        };
         let transport = match &self.tls {
             None => Transport::Tcp(stream),
             Some(config) => {
@@ -229,7 +238,7 @@ impl Shared {
                 Transport::from(tls.await.map_err(|_| "tls_timeout")?.map_err(|_| "tls")?)
             }
         };
-        let slot = Slot(Arc::new(SlotInner { _place: place, half_open: Mutex::new(Some(half_open)) }));
+        let slot = Slot(Arc::new(SlotInner { _place: place, half_open: Mutex::new(half_open) }));
         Ok(Accepted { transport, peer, local, slot })
     }
 }
