@@ -84,9 +84,9 @@ impl Attachments {
     /// Forgets sessions that are not running: some never began.
     pub(crate) fn keep(&self, running: &HashSet<SessionId>) {
         let mut state = self.lock();
-        state.openings.retain(|session, opening| {
-            running.contains(session) || opening.at.elapsed() < BEGINNING
-        });
+        state
+            .openings
+            .retain(|session, opening| running.contains(session) || opening.at.elapsed() < BEGINNING);
         state.ending.retain(|session, _| running.contains(session));
     }
 

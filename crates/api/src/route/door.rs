@@ -4,8 +4,8 @@
 
 use crate::arrival::Arrival;
 use crate::error::Problem;
-use crate::route::console::{ConsoleWish, Granted, end_live, granted, refused};
 use crate::review::Verdict;
+use crate::route::console::{ConsoleWish, Granted, end_live, granted, refused};
 use crate::route::targets;
 use crate::state::Api;
 use crate::who::Person;
@@ -30,8 +30,8 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    AuditEntry, Owner, ResumeError, ResumeTicket, TakeError, TakeTicket, TakenTicket, TicketRecord, TicketState,
-    TokenHash,
+    AuditEntry, Owner, ResumeError, ResumeTicket, TakeError, TakeTicket, TakenTicket, TicketRecord,
+    TicketState, TokenHash,
 };
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;

@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use store::{
-    AuditEntry, FreshAdmin, LinkError, LoginError, LoginId, NewFamily, NewLogin, PeopleError, Refresh, RefreshError,
-    Sealed, SignedIn, TokenHash, UserChange, UserRecord,
+    AuditEntry, FreshAdmin, LinkError, LoginError, LoginId, NewFamily, NewLogin, PeopleError, Refresh,
+    RefreshError, Sealed, SignedIn, TokenHash, UserChange, UserRecord,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -110,10 +110,8 @@ async fn by_cookie(
 ) -> Result<Response, Problem> {
     let (token, device) = (Token::fresh(), device.unwrap_or_else(Token::fresh));
     let footprint = footprint(user.id, arrival.client.ip());
-    let new = NewLogin {
-        footprint: Some(footprint),
-        ..new_login(api, arrival, headers, &token, &device, now)
-    };
+    let new =
+        NewLogin { footprint: Some(footprint), ..new_login(api, arrival, headers, &token, &device, now) };
     let signed_in = api.store.logins().start(user, new, entered(user, arrival, "cookie"), now).await;
     let signed_in = signed_in.map_err(not_started)?;
     tracing::info!(user = %user.id, "A person logged in");

@@ -884,7 +884,8 @@ async fn a_console_still_ends_with_its_log_in_after_a_restart() -> Result<()> {
     house.child.exit(wait::LIMIT).await?;
     let House { dir, .. } = house;
     let house = House::open(dir, &[]).await?;
-    let (stream, closing) = house.console(token(&waiting), "binary, resume.abcdefghijklmnopqrstuvwxyz").await?;
+    let (stream, closing) =
+        house.console(token(&waiting), "binary, resume.abcdefghijklmnopqrstuvwxyz").await?;
     let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
     viewer.wait_for_updates(1).await?;
     assert_eq!(house.call(&ada, "POST", "/api/auth/logout", "").await?.status, 204);
@@ -1069,7 +1070,11 @@ async fn ten_thousand_wrong_log_ins_keep_nobody_out_who_was_here_before() -> Res
     for one in crowd {
         statuses.iter_mut().zip(one.await??).for_each(|(all, some)| *all += some);
     }
-    assert_eq!(statuses[401] + statuses[429] + statuses[503], 10_000, "nobody came in, and all were answered");
+    assert_eq!(
+        statuses[401] + statuses[429] + statuses[503],
+        10_000,
+        "nobody came in, and all were answered"
+    );
     assert!(statuses[401] > 0 && statuses[429] > 0 && statuses[503] > 0, "as by a crowd");
     assert!(entered > 10, "{entered}");
     let after = resident(&house)?;

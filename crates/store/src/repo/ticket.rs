@@ -570,7 +570,8 @@ fn owner(user: Option<Uuid>, subject: Option<Uuid>) -> Option<Owner> {
 
 /// One that cannot be read is an error: without it nobody could say whether the ticket still holds.
 fn login(column: Option<String>) -> Result<Option<LoginId>, StoreError> {
-    let read = |text: String| LoginId::from_column(&text).ok_or(StoreError::Corrupt { column: "tickets.login" });
+    let read =
+        |text: String| LoginId::from_column(&text).ok_or(StoreError::Corrupt { column: "tickets.login" });
     column.map(read).transpose()
 }
 

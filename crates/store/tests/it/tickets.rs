@@ -7,7 +7,8 @@ use model::session::EndReason;
 use model::{BootId, Coded, SessionId};
 use std::time::Duration;
 use store::{
-    LoginId, NewTicket, ResumeTicket, Sealed, SessionStatus, Store, TakeError, TakeTicket, TicketState, TokenHash,
+    LoginId, NewTicket, ResumeTicket, Sealed, SessionStatus, Store, TakeError, TakeTicket, TicketState,
+    TokenHash,
 };
 use uuid::Uuid;
 
