@@ -1085,3 +1085,105 @@ async fn what_is_said_to_one_person_is_kept_by_nobody() -> Result<()> {
     }
     Ok(())
 }
+
+/// Every request comes by a proxy, from an address of the test's choice; passwords cost enough to queue for.
+async fn behind_a_proxy() -> Result<House> {
+    let dir = tempfile::tempdir()?;
+    let config = "[web]\ntrusted_proxies = [\"127.0.0.1\"]\n[auth]\npassword_memory = 4096\n";
+    std::fs::write(dir.path().join("gatehouse.toml"), config)?;
+    House::start_in(dir, &[]).await
+}
+
+async fn log_in_from(
+    web: std::net::SocketAddr,
+    address: &str,
+    cookie: &str,
+    name: &str,
+    password: &str,
+) -> Result<http::Answer> {
+    let wish = json!({ "username": name, "password": password, "grant": "token" }).to_string();
+    let headers = [("X-Forwarded-For", address), ("Cookie", cookie)];
+    http::send(web, "POST", "/api/auth/login", &headers, &wish).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_from_an_address_before_is_not_braked_by_strangers() -> Result<()> {
+    let house = behind_a_proxy().await?;
+    house.person("ada", "user").await?;
+    let from = async |address: &str, password: &str| {
+        log_in_from(house.web, address, "", "ada", password).await.map(|answer| answer.status)
+    };
+    assert_eq!(from("203.0.113.1", PASSWORD).await?, 200);
+    assert_eq!(from("2001:db8:0:7::1", PASSWORD).await?, 200);
+    let mut last = 0;
+    for n in 0..20 {
+        last = from(&format!("198.51.100.{n}"), "guess").await?;
+        if last == 429 {
+            break;
+        }
+    }
+    assert_eq!(last, 429, "the account is braked");
+    assert_eq!(from("203.0.113.2", PASSWORD).await?, 429, "a new address waits");
+    assert_eq!(from("203.0.113.1", PASSWORD).await?, 200);
+    assert_eq!(from("2001:db8:0:7::2", PASSWORD).await?, 200, "of the same network");
+    Ok(())
+}
+
+/// Memory in use, in MiB.
+fn resident(house: &House) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", house.child.id()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_wrong_log_ins_keep_nobody_out_who_was_here_before() -> Result<()> {
+    let house = behind_a_proxy().await?;
+    house.person("ada", "user").await?;
+    let login = json!({ "username": "ada", "password": PASSWORD }).to_string();
+    let first = http::send(house.web, "POST", "/api/auth/login", &[], &login).await?;
+    let cookies = first.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    let device = cookies.filter_map(|(_, line)| line.split(';').next()).find(|line| line.contains("device"));
+    let device = device.context("no device")?;
+    let before = resident(&house)?;
+    let next = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let crowd: Vec<_> = (0..48)
+        .map(|_| {
+            let (next, web) = (std::sync::Arc::clone(&next), house.web);
+            tokio::spawn(async move {
+                let mut statuses = [0; 600];
+                loop {
+                    let n = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if n >= 10_000 {
+                        return anyhow::Ok(statuses);
+                    }
+                    let [_, _, high, low] = n.to_be_bytes();
+                    let (address, name) = (format!("10.7.{high}.{low}"), format!("nobody{n}"));
+                    let name = if n % 2 == 0 { "ada" } else { &name };
+                    let answer = log_in_from(web, &address, "", name, "guess").await?;
+                    statuses[usize::from(answer.status)] += 1;
+                }
+            })
+        })
+        .collect();
+    let mut entered = 0;
+    while next.load(std::sync::atomic::Ordering::Relaxed) < 9_000 {
+        let known = log_in_from(house.web, "203.0.113.9", device, "ada", PASSWORD).await?;
+        assert_eq!(known.status, 200, "{known:?}");
+        entered += 1;
+    }
+    let mut statuses = [0; 600];
+    for one in crowd {
+        statuses.iter_mut().zip(one.await??).for_each(|(all, some)| *all += some);
+    }
+    assert_eq!(
+        statuses[401] + statuses[429] + statuses[503],
+        10_000,
+        "nobody came in, and all were answered"
+    );
+    assert!(statuses[401] > 0 && statuses[429] > 0 && statuses[503] > 0, "as by a crowd");
+    assert!(entered > 10, "{entered}");
+    let after = resident(&house)?;
+    assert!(after < before + 64, "{before} MiB, then {after} MiB");
+    Ok(())
+}
