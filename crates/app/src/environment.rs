@@ -3,14 +3,14 @@
 //! Whatever stands in a process's environment can be read in `/proc/PID/environ` for as long as it runs, and is handed
 //! to every child. So the first thing that the program does with secrets in its environment is to put them into an
 //! anonymous file in memory, and to begin anew without them: same process, same arguments, an environment that never
-//! held them. The new beginning reads the file and empties it.
+//! held them. The new beginning reads the file, empties it and closes it, before it starts anything.
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -115,7 +115,7 @@ fn begin_anew(secrets: &File) -> Result<()> {
 /// What an earlier beginning of this process left; `None` if there was none.
 fn handed_over() -> Result<Option<Taken>> {
     let Some(number) = std::env::var_os(HANDLE) else { return Ok(None) };
-    let Some(number) = number.to_str().and_then(|text| text.parse::<u32>().ok()) else { return Ok(None) };
+    let Some(number) = number.to_str().and_then(|text| text.parse::<RawFd>().ok()) else { return Ok(None) };
     let path = PathBuf::from(format!("/proc/self/fd/{number}"));
     let is_ours = std::fs::read_link(&path)
         .is_ok_and(|to| to.as_os_str().as_bytes().starts_with(format!("/memfd:{NAME}").as_bytes()));
@@ -128,8 +128,9 @@ fn handed_over() -> Result<Option<Taken>> {
     let length = usize::try_from(file.metadata().context(unreadable)?.len().min(LONGEST))?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(length.saturating_add(1)));
     (&file).take(LONGEST).read_to_end(&mut bytes).context(unreadable)?;
-    // The descriptor that was inherited stays open, and children may inherit it: nothing is left in it.
+    // Whoever opened it meanwhile finds nothing, and children do not inherit it.
     file.set_len(0).and_then(|()| file.flush()).context(unreadable)?;
+    nix::unistd::close(number).context("cannot close the secrets that the environment held")?;
     Ok(Some(unpacked(&bytes)))
 }
 
