@@ -183,6 +183,7 @@ async fn issue(api: &Api, person: &Person, granted: Granted) -> Result<ConsoleTi
         policy,
         subject: person.subject(),
         owner: Some(person.owner()),
+        login: Some(person.login.id()),
         created_at: now,
         expires_at,
         sealed_vnc_password: vnc_password
@@ -192,7 +193,6 @@ async fn issue(api: &Api, person: &Person, granted: Granted) -> Result<ConsoleTi
     let entry =
         person.entry(Action::ConsoleGranted).on(Object::Target(target.id)).with("ticket", id.to_string());
     api.store.tickets().audited(entry).issue(ticket).await.map_err(|e| unavailable(&e))?;
-    api.attachments.issued(id, person.login, expires_at, now);
     end_live(api, person, &target, EndReason::Replaced).await?;
     let native = api.native.as_ref().map(|address| NativeLink {
         address: address.clone(),

@@ -1148,7 +1148,10 @@ export interface components {
             pin?: string | null;
             tags?: string[] | null;
             thumbnails?: boolean | null;
-            /** @description Another place. Its stored password and pin are forgotten, unless the same change brings new ones. */
+            /**
+             * @description Another place. Its stored password and pin are forgotten, unless the same change brings new ones. The place that
+             *     an administrator sends is theirs from then on, also if it is the same.
+             */
             url?: string | null;
             username?: string | null;
             /**
@@ -1206,6 +1209,8 @@ export interface components {
                 active_sessions: number;
                 /** @description `host:port`, `unix:/path` or `testcard`. */
                 address: string;
+                /** @description Who entered the address last. What others than administrators enter may not lead to the gateway's own machine. */
+                address_by: components["schemas"]["TargetOrigin"];
                 /** Format: date-time */
                 created_at: string;
                 description: string;
@@ -1549,7 +1554,7 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
-        /** @description A signed position of the chain. */
+        /** @description A signed position of the chain. `gatehouse audit verify --head` reads it, alone or among others. */
         Head: {
             /** Format: date-time */
             at: string;
@@ -1560,9 +1565,13 @@ export interface components {
             delivered_at?: string | null;
             /** @description The entry's hash. */
             hash: string;
+            /** @description The public key that it was signed with, in hexadecimal digits. */
+            key: string;
+            /** @description `gatehouse.audit.head`. */
+            kind: string;
             /** Format: int64 */
             seq: number;
-            /** @description Ed25519 with the public key beside it, in hexadecimal digits. */
+            /** @description Ed25519, in hexadecimal digits. */
             signature: string;
         };
         /** @description Signed heads. */
@@ -1573,7 +1582,7 @@ export interface components {
              * @description Hand it back as `after` for the next page.
              */
             next?: number | null;
-            /** @description What their signatures are verified with, in hexadecimal digits. */
+            /** @description What this installation signs with now, in hexadecimal digits. */
             public_key: string;
         };
         /** @description Whether it works. */
@@ -1998,6 +2007,8 @@ export interface components {
             active_sessions: number;
             /** @description `host:port`, `unix:/path` or `testcard`. */
             address: string;
+            /** @description Who entered the address last. What others than administrators enter may not lead to the gateway's own machine. */
+            address_by: components["schemas"]["TargetOrigin"];
             /** Format: date-time */
             created_at: string;
             description: string;
@@ -2032,6 +2043,11 @@ export interface components {
          * @enum {string}
          */
         TargetKind: "tcp" | "unix" | "test_card";
+        /**
+         * @description Who entered a target's address last.
+         * @enum {string}
+         */
+        TargetOrigin: "administrator" | "operator";
         /** @description What a target's entry allows. */
         TargetSecurity: {
             anonymous_tls: boolean;
