@@ -10,6 +10,7 @@ use gateway::{SessionSnapshot, SessionsError};
 use model::session::EndReason;
 use model::{Reach, Right, SubjectId, TargetId};
 use std::collections::HashSet;
+use std::time::Instant;
 use store::{LoginId, Owner, StoreError, UserRecord};
 
 /// What becomes of a session.
@@ -26,6 +27,7 @@ pub(crate) enum Verdict {
 impl Api {
     /// Looks at every running session of a person once.
     pub async fn review(&self) {
+        self.thumbnails.tidy(Instant::now());
         let sessions = match self.sessions.list().await {
             Ok(sessions) => sessions,
             Err(error) => return report(&error),

@@ -12,5 +12,6 @@ pub(crate) mod login;
 pub(crate) mod sessions;
 pub(crate) mod standing;
 pub(crate) mod targets;
+pub(crate) mod thumbnails;
 pub(crate) mod tokens;
 pub(crate) mod users;

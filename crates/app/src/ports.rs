@@ -5,6 +5,7 @@
 use api::Api;
 use api::attachments::Attachments;
 use api::live::{About, Hub};
+use api::thumbnails::Thumbnails;
 use auth::seal::Sealer;
 use auth::token::Token;
 use chrono::{DateTime, Utc};
@@ -202,6 +203,7 @@ pub(crate) struct StoredJournal {
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) attachments: Arc<Attachments>,
+    pub(crate) thumbnails: Arc<Thumbnails>,
     pub(crate) node: NodeId,
     pub(crate) boot: BootId,
 }
@@ -240,6 +242,15 @@ impl Journal for StoredJournal {
             self.hub.publish_about(spec.session, kind, at, payload);
             metrics::counter!("gatehouse_sessions_started_total").increment(1);
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn not_begun(&self, session: SessionId) -> BoxFuture<'_, ()> {
+        async move {
+            if let Err(error) = self.store.tickets().give_back(session).await {
+                tracing::error!(%error, %session, "A ticket could not be given back");
+            }
         }
         .boxed()
     }
@@ -287,6 +298,7 @@ impl Journal for StoredJournal {
             if let Err(error) = self.store.sessions().audited(ended(&end, ended_by)).end(row).await {
                 tracing::error!(%error, session = %end.session, "A session's end could not be stored");
             }
+            self.thumbnails.session_ended(&self.store, end.target, end.reason).await;
             metrics::counter!("gatehouse_sessions_ended_total", "reason" => end.reason.code()).increment(1);
             metrics::counter!("gatehouse_bytes_total", "from" => "viewer")
                 .increment(end.counters.viewer_bytes);

@@ -13,6 +13,7 @@ use api::attachments::Attachments;
 use api::gate::Gate;
 use api::guard::{Guard, LocalBrake};
 use api::live::Hub;
+use api::thumbnails::{self, Thumbnails};
 use auth::password::{Cost, Crowd, Hasher};
 use auth::rate::Rate;
 use auth::throttle::{Limits, Throttle};
@@ -23,6 +24,7 @@ use gateway::listener::{Accepted, Listener, ListenerOptions};
 use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
 use gateway::port::Taps;
+use gateway::snapshot::SnapshotLimits;
 use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source};
 use gateway::{Gateway, GatewayLimits, Ports};
@@ -110,6 +112,7 @@ impl Open {
         let guard = Guard::new(Arc::new(LocalBrake::new(Throttle::new(Limits::TOKENS))));
         let hub = Arc::new(Hub::new(boot.0.simple().to_string()));
         let attachments = Arc::new(Attachments::default());
+        let thumbnails = Arc::new(Thumbnails::new(thumbnails::Rules::default(), SnapshotLimits::default()));
         let door = Arc::new(NativeDoor {
             store: house.store.clone(),
             sealer: Arc::clone(&house.sealer),
@@ -120,6 +123,7 @@ impl Open {
             store: house.store.clone(),
             hub: Arc::clone(&hub),
             attachments: Arc::clone(&attachments),
+            thumbnails: Arc::clone(&thumbnails),
             node: house.node,
             boot,
         };
@@ -158,6 +162,7 @@ impl Open {
             gate: Arc::new(Gate::new(house.store.clone(), hasher(&house.config)?)),
             access_tokens: secrets::access_tokens(&house.data, &house.keys)?,
             head_key: Arc::clone(&house.head_key),
+            thumbnails,
             limits: rates(&house.config),
             rules: rules(&house.config),
             node: house.node,

@@ -11,7 +11,7 @@ use crate::{AuditEntry, LoginId, Owner, Sealed, SessionStatus, Store, StoreError
 use chrono::{DateTime, TimeDelta, Utc};
 use model::session::{EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbErr, DeleteMany, EntityTrait, ExprTrait, QueryFilter,
     QueryOrder, QuerySelect,
@@ -377,6 +377,26 @@ impl Tickets {
         })
     }
 
+    /// Gives back the ticket of a session that never began, so that it can be taken once more.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn give_back(&self, session: SessionId) -> Result<(), StoreError> {
+        let begun = Query::select()
+            .column(vnc_session::Column::Id)
+            .from(vnc_session::Entity)
+            .and_where(vnc_session::Column::Id.eq(session.0))
+            .to_owned();
+        let update = ticket::Entity::update_many()
+            .filter(ticket::Column::SessionId.eq(session.0))
+            .filter(Expr::exists(begun).not())
+            .col_expr(ticket::Column::TakenAt, Expr::value(None::<DateTime<Utc>>))
+            .col_expr(ticket::Column::TakenBy, Expr::value(None::<String>))
+            .col_expr(ticket::Column::SessionId, Expr::value(None::<Uuid>))
+            .col_expr(ticket::Column::ResumeHash, Expr::value(None::<Vec<u8>>));
+        self.store.write_one(move |tx| Box::pin(update.clone().exec(tx))).await.map(|_| ())
+    }
+
     /// Continues the session of a taken ticket, if the key fits and the window is open.
     ///
     /// # Errors
@@ -470,8 +490,6 @@ async fn take(tx: &Transaction, wish: &TakeTicket, now: DateTime<Utc>) -> Result
         .col_expr(ticket::Column::TakenBy, Expr::value(wish.taken_by.to_string()))
         .col_expr(ticket::Column::SessionId, Expr::value(wish.session.0))
         .col_expr(ticket::Column::ResumeHash, Expr::value(wish.resume_hash.map(TokenHash::to_column)))
-        // used up with the ticket
-        .col_expr(ticket::Column::SealedVncPassword, Expr::value(None::<Vec<u8>>))
         .exec_with_returning(tx)
         .await?;
     if let Some(row) = rows.into_iter().next() {

@@ -98,6 +98,21 @@ on_both! {
         assert_eq!(used.session, Some(wish.session));
     }
 
+    async fn what_was_taken_for_nothing_is_given_back_and_what_began_is_not(house) {
+        let target = house.target("desk").await;
+        let (token, tickets) = (house.ticket(target.id, 1).await, house.store.tickets());
+        let wish = take(token);
+        tickets.take(wish.clone(), noon()).await.unwrap();
+        tickets.give_back(SessionId(Uuid::from_u128(99))).await.unwrap();
+        assert_eq!(tickets.take(take(token), noon()).await.unwrap_err().code(), "ticket.used");
+        tickets.give_back(wish.session).await.unwrap();
+        let session = new_session(&target);
+        tickets.take(TakeTicket { session: session.id, ..take(token) }, noon()).await.unwrap();
+        house.store.sessions().start(session.clone()).await.unwrap();
+        tickets.give_back(session.id).await.unwrap();
+        assert_eq!(tickets.take(take(token), noon()).await.unwrap_err().code(), "ticket.used");
+    }
+
     async fn fifty_takers_one_winner(house) {
         let target = house.target("desk").await;
         for round in 1..=3 {

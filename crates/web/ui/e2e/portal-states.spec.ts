@@ -1,4 +1,5 @@
 /** Every page of the portal in the states that INTERFACE knows; what works together with the program is `portal.spec`. */
+import type { Route } from '@playwright/test';
 import { readFileSync } from 'node:fs';
 import { expect, LANGUAGES, prefer, shootPairs, shootSizes, test } from './page.ts';
 import { good, ME, problem, RIGHTS, script, SESSIONS, session, TARGETS, TOKENS, USERS } from './scripted.ts';
@@ -176,6 +177,47 @@ for (const language of LANGUAGES) {
       await page.goto('/?q=lab');
       await expect(page.getByRole('table'), 'the layout is remembered').toBeVisible();
       await expect(page.getByRole('searchbox')).toHaveValue('lab');
+    });
+
+    test('targets: their screens, fresh, old, not there yet and not allowed', async ({ page }) => {
+      let picture = Buffer.alloc(0);
+      const asked: string[] = [];
+      const shown = (age: number) => (route: Route) => {
+        asked.push(new URL(route.request().url()).pathname);
+        const headers = { etag: '"a"', age: String(age), 'retry-after': '30', 'cache-control': 'no-store, private' };
+        return route.fulfill({ status: 200, contentType: 'image/png', headers, body: picture });
+      };
+      const targets = TARGETS.map((target, n) => ({ ...target, thumbnails: n < 3 }));
+      await script(page, {
+        '/api/targets': (route) => route.fulfill(good({ targets, total: 4 })),
+        '/api/targets/t1/thumbnail': shown(4),
+        '/api/targets/t2/thumbnail': shown(7200),
+        '/api/targets/t3/thumbnail': (route) => route.fulfill({ status: 204, headers: { 'retry-after': '30' } }),
+      });
+      await page.setViewportSize({ width: 480, height: 300 });
+      await page.goto('/no-such-page');
+      await expect(page.getByRole('heading').first()).toBeVisible();
+      picture = await page.screenshot();
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await page.goto('/');
+      const images = page.getByRole('main').getByRole('img', { name: ar ? /شاشة / : /Screen of / });
+      await expect(images).toHaveCount(2);
+      await expect(page.getByRole('main').getByRole('time')).toHaveText(ar ? 'قبل ساعتين' : '2 hours ago');
+      await shootSizes(page, 'targets-pictured', language);
+      await page.goto('/?view=table');
+      await expect(images).toHaveCount(2);
+      await shootPairs(page, 'targets-pictured-table', language);
+
+      // Nobody is asked for what is not in sight, or while the page is not looked at.
+      await page.setViewportSize({ width: 390, height: 300 });
+      asked.length = 0;
+      await page.goto('/?view=cards');
+      await expect(images.first()).toBeVisible();
+      expect(asked).toEqual(['/api/targets/t1/thumbnail']);
+      await images.first().hover();
+      await page.mouse.wheel(0, 3000);
+      await expect(images).toHaveCount(2);
+      expect(asked).toEqual(['/api/targets/t1/thumbnail', '/api/targets/t2/thumbnail']);
     });
 
     test('targets: the menu of a card, by keyboard', async ({ page }) => {

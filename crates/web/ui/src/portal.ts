@@ -7,6 +7,7 @@ export const ROLES: readonly Role[] = ['user', 'viewer', 'analyst', 'operator', 
 export type Right =
   | 'open_console'
   | 'see_targets'
+  | 'see_thumbnails'
   | 'see_sessions'
   | 'kill_session'
   | 'freeze_session'
@@ -40,8 +41,6 @@ export interface Me {
 
 export interface Target extends BareTarget {
   username?: string | null;
-  /** When its last picture was taken, where one may be shown. */
-  thumbnail_at?: string | null;
 }
 
 export interface TargetChange {
