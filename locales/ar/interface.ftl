@@ -56,6 +56,7 @@ welcome-username-note = هذا ما تكتبه عند تسجيل الدخول.
 welcome-save = حفظ ومتابعة
 welcome-done = صار كل شيء جاهزًا
 welcome-done-note = الخطوة التالية أن تعرّف Gatehouse بالشاشات المتاحة، ثم أن تسمح للآخرين بالدخول.
+welcome-done-some = توجد وجهات بالفعل. افتح إحداها، أو أضف وجهاتك، ثم اسمح للآخرين بالدخول.
 welcome-look = إلقاء نظرة أولًا
 
 user-username = اسم المستخدم
@@ -346,7 +347,7 @@ users-search = البحث عن شخص
 users-role-all = كل الأدوار
 users-state-all = كل الحالات
 users-first = أنت وحدك هنا حتى الآن
-users-first-note = أضف من يحتاجون إلى شاشة. أما ما يستطيعون فتحه فيُمنح للمجموعات.
+users-first-note = أضف من يحتاجون إلى شاشة. أما ما يستطيعون فتحه فيُمنح لكل منهم على حدة أو لمجموعة كاملة.
 user-title = شخص
 user-role = الدور
 user-last = آخر دخول

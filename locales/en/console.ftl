@@ -62,6 +62,7 @@ clipboard-copied = Copied to your clipboard.
 clipboard-lossy = This machine’s clipboard takes Western European letters only. “Type as keys” may still work.
 clipboard-view-only = In a view-only session nothing can be sent.
 clipboard-no-in = The rules of this session let no text from here into the machine.
+clipboard-no-way = The rules of this session let no text in or out of the machine.
 clipboard-no-out = The rules of this session let no text out of the machine.
 clipboard-sharing-automatic = The two clipboards follow each other.
 clipboard-sharing-ask = Your browser can keep the two clipboards alike if you allow it.

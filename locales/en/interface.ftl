@@ -52,6 +52,7 @@ welcome-username-note = This is what you type to log in.
 welcome-save = Save and go on
 welcome-done = You are set up
 welcome-done-note = Next, tell Gatehouse which screens there are. Then let people in.
+welcome-done-some = There are targets already. Open one, add your own, and let people in.
 welcome-look = Look around first
 
 user-username = User name
@@ -315,7 +316,7 @@ users-search = Search people
 users-role-all = All roles
 users-state-all = Every state
 users-first = So far it is only you
-users-first-note = Add the others who need a screen. What they may open is given to groups.
+users-first-note = Add the others who need a screen. What they may open is chosen with each of them, or given to a group.
 user-title = Person
 user-role = Role
 user-last = Last log-in

@@ -8,7 +8,7 @@ const screens = process.env.GATEHOUSE_SCREENS ?? new URL('../../../../target/scr
 
 const AXES = { language: ['en', 'ar'], theme: ['light', 'dark'], width: ['390', '768', '1280'] };
 
-/** States of each page, by INTERFACE's names where a page has more than one of a kind the more telling ones. */
+/** States of each page. */
 const STATES = {
   login: ['', 'help', 'working', 'used', 'expired', 'unknown', 'wrong', 'throttled', 'locked', 'ended', 'offline'],
   targets: [
@@ -57,32 +57,37 @@ const STATES = {
 /** Where everybody begins: nothing is left to a cover. */
 const WHOLE = /^(login|targets|console)(-|$)/;
 
-const names = await readdir(screens).catch(() => []);
-/** Of each picture's name, the combinations that there are. */
+/** @typedef {Record<string, string>} Place where a picture stands on the axes */
+
+const names = await readdir(screens).catch(() => /** @type {string[]} */ ([]));
+/** Of each picture's name, the combinations that there are. @type {Map<string, Place[]>} */
 const taken = new Map();
 for (const file of names) {
   const [, name, language, theme, width] = /^(.+)-(en|ar)-(light|dark)-(390|768|1280)\.png$/.exec(file) ?? [];
-  if (!name) continue;
-  if (!taken.has(name)) taken.set(name, []);
-  taken.get(name).push({ language, theme, width });
+  if (!name || !language || !theme || !width) continue;
+  taken.set(name, [...(taken.get(name) ?? []), { language, theme, width }]);
 }
 
-/** What is missing of a picture's combinations. */
+/** Every combination on these axes. @param {(keyof AXES)[]} axes @returns {Place[]} */
+function combinations(axes) {
+  return axes.reduce(
+    (some, axis) => some.flatMap((one) => AXES[axis].map((value) => ({ ...one, [axis]: value }))),
+    /** @type {Place[]} */ ([{}]),
+  );
+}
+
+const ALL = combinations(['language', 'theme', 'width']);
+const PAIRS = [
+  ...combinations(['language', 'theme']),
+  ...combinations(['language', 'width']),
+  ...combinations(['theme', 'width']),
+];
+
+/** What is missing of a picture's combinations. @param {string} name */
 function gaps(name) {
   const there = taken.get(name) ?? [];
-  const has = (wanted) => there.some((one) => Object.entries(wanted).every(([axis, value]) => one[axis] === value));
-  const axes = WHOLE.test(name)
-    ? [['language', 'theme', 'width']]
-    : [
-        ['language', 'theme'],
-        ['language', 'width'],
-        ['theme', 'width'],
-      ];
-  return axes
-    .flatMap((group) =>
-      group.reduce((some, axis) => some.flatMap((one) => AXES[axis].map((v) => ({ ...one, [axis]: v }))), [{}]),
-    )
-    .filter((wanted) => !has(wanted))
+  return (WHOLE.test(name) ? ALL : PAIRS)
+    .filter((wanted) => !there.some((one) => Object.entries(wanted).every(([axis, value]) => one[axis] === value)))
     .map((wanted) => `${name}: ${Object.values(wanted).join(' ')}`);
 }
 
