@@ -6,8 +6,13 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
 /// Package and example of every benchmark.
-const BENCHMARKS: &[(&str, &str)] =
-    &[("rfb", "observer_bench"), ("gateway", "relay_bench"), ("store", "ticket_bench")];
+const BENCHMARKS: &[(&str, &str)] = &[
+    ("rfb", "observer_bench"),
+    ("gateway", "relay_bench"),
+    ("store", "ticket_bench"),
+    ("store", "page_bench"),
+    ("app", "console_bench"),
+];
 
 pub(crate) fn bench(names: &[String]) -> Result<()> {
     install::build(true)?;

@@ -27,6 +27,7 @@ mod who;
 
 pub use arrival::Peer;
 pub use openapi::document as openapi;
+pub use route::audit::HEAD_KIND;
 pub use route::console::{
     console_path, open_vnc_password, seal_vnc_password, vnc_password_place, websocket_path,
 };

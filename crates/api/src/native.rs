@@ -1,6 +1,7 @@
-//! The native door for people: `user:target` as the name, and their own password.
+//! The native door for people: `person:target` as the name, and their own password. The target is its number, its id
+//! or its name.
 
-use crate::gate::{Claim, GateError};
+use crate::gate::{Claim, GateError, footprint};
 use crate::route::console::{ConsoleWish, Granted, end_live, granted, refused};
 use crate::route::door::shorter;
 use crate::state::Api;
@@ -10,7 +11,7 @@ use gateway::SessionSpec;
 use gateway::port::Refusal;
 use model::audit::{Action, Object};
 use model::session::{EndReason, Ingress};
-use model::{Policy, Secret, SessionId};
+use model::{Policy, Secret, SessionId, TargetId};
 use std::net::SocketAddr;
 use uuid::Uuid;
 
@@ -35,10 +36,12 @@ impl Api {
         let login = Login::Password { version: user.session_version };
         let person = Person::new(user, login, None, source.ip());
         let entered = person.entry(Action::LoggedIn).with("by", "native");
-        if let Err(error) = self.store.audit().append(vec![entered], now).await {
+        let footprint = footprint(person.user.id, source.ip());
+        if let Err(error) = self.store.logins().came_by(person.user.id, footprint, entered, now).await {
             tracing::error!(%error, "A log-in at the native door could not be written down");
             return Err(Refusal::Unavailable);
         }
+        let target = &self.named(target).await?;
         match granted(self, &person, target, &ConsoleWish::default()).await {
             Ok(granted) => self.open_native(source, &person, granted).await,
             Err(problem) => {
@@ -48,6 +51,20 @@ impl Api {
                     "gateway.draining" => Refusal::Full,
                     _ => Refusal::WrongCredentials,
                 })
+            }
+        }
+    }
+
+    /// The id of the target that has this name, or what was typed: a number or an id, which win.
+    async fn named(&self, typed: &str) -> Result<String, Refusal> {
+        if typed.parse::<u32>().is_ok() || typed.parse::<TargetId>().is_ok() {
+            return Ok(typed.to_owned());
+        }
+        match self.store.targets().find_by_name(typed).await {
+            Ok(found) => Ok(found.map_or_else(|| typed.to_owned(), |target| target.id.to_string())),
+            Err(error) => {
+                tracing::error!(%error, "A target could not be looked up for the native door");
+                Err(Refusal::Unavailable)
             }
         }
     }
@@ -69,7 +86,7 @@ impl Api {
             return Err(Refusal::Unavailable);
         }
         end_live(self, person, &target, EndReason::Replaced).await.map_err(|_| Refusal::Unavailable)?;
-        self.attachments.opened(session, person.login);
+        self.attachments.opened(session, person.login.id());
         self.replace(session, person.owner(), target.id).await.map_err(|_| Refusal::Unavailable)?;
         let max_duration = shorter(policy.max_duration, expires_at);
         Ok(SessionSpec {

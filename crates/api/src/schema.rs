@@ -32,6 +32,16 @@ pub(crate) enum IdentityRule {
     FirstUse,
 }
 
+/// Who entered a target's address last.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum TargetOrigin {
+    /// An administrator, or the machine's command line.
+    Administrator,
+    /// Anybody else.
+    Operator,
+}
+
 /// What kind of address a target has.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]

@@ -68,8 +68,7 @@ fn kept_heads(path: &Path, key: &PublicKey) -> Result<Vec<Position>> {
         let file = std::fs::File::open(path).with_context(unreadable)?;
         file.take(LARGEST).read_to_string(&mut text).with_context(unreadable)?;
     }
-    let heads =
-        text.lines().filter_map(Line::find).map(|line| line.verify(key)).collect::<Result<Vec<_>>>()?;
+    let heads = Line::all(&text).map(|line| line.verify(key)).collect::<Result<Vec<_>>>()?;
     if heads.is_empty() {
         bail!("there is no signed head in {}", path.display());
     }

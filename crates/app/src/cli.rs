@@ -215,6 +215,31 @@ pub(crate) enum UserCommand {
         /// Who
         name: String,
     },
+    /// Lets a person use a target, or use it differently
+    Grant {
+        /// Who
+        name: String,
+        /// The target's name
+        target: String,
+        /// Only look
+        #[arg(long)]
+        view_only: bool,
+        /// When it ends: 30d, 12h, or a date such as 2027-01-31 (default: never)
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+    },
+    /// Takes back what was granted to a person; what groups may use their people may still use
+    Revoke {
+        /// Who
+        name: String,
+        /// The target's name
+        target: String,
+    },
+    /// Lists what was granted to a person, not to groups
+    Grants {
+        /// Who
+        name: String,
+    },
     /// Removes a person with names and addresses in past sessions and beside the audit log; cannot be undone
     Erase {
         /// Who

@@ -4,6 +4,7 @@ use crate::documents;
 use anyhow::{Context, Result, anyhow, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use gateway::tls::TargetTrust;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -148,6 +149,8 @@ pub(crate) struct Egress {
     pub(crate) denied: Vec<String>,
     /// Loopback addresses where webhooks may be reached all the same: `127.0.0.1:8080`.
     pub(crate) local_services: Vec<SocketAddr>,
+    /// Certificates of authorities, in PEM, that are trusted besides the public ones.
+    pub(crate) authorities: Option<PathBuf>,
 }
 
 impl Egress {
@@ -155,6 +158,11 @@ impl Egress {
     pub(crate) fn denied_networks(&self) -> Result<Vec<model::egress::Network>> {
         let read = |text: &String| text.parse().with_context(|| format!("egress.denied: {text:?}"));
         self.denied.iter().map(read).collect()
+    }
+
+    /// Whose word counts for targets' and webhooks' certificates.
+    pub(crate) fn trust(&self) -> Result<TargetTrust> {
+        TargetTrust::new(self.authorities.as_deref()).context("egress.authorities")
     }
 }
 
@@ -419,6 +427,7 @@ fn check(config: &Config) -> Result<()> {
         bail!("web.external_url must start with https:// or http://, not {url:?}");
     }
     config.egress.denied_networks()?;
+    config.egress.trust()?;
     if !(1..=1440).contains(&config.sessions.expires_minutes) {
         bail!("sessions.expires_minutes must be from 1 to 1440");
     }
@@ -576,6 +585,7 @@ mod tests {
             ("[detection]\nvnc_ports = \"5905-5900\"", "vnc_ports"),
             ("[log]\nmax_megabytes = 0", "max_megabytes"),
             ("[egress]\ndenied = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
+            ("[egress]\nauthorities = \"/nonexistent/ca.pem\"", "egress.authorities"),
         ] {
             let error = load_text(text).err().unwrap().to_string();
             assert!(error.contains(word), "{error}");

@@ -49,13 +49,11 @@ pub(crate) struct Line {
     signature: String,
 }
 
-const KIND: &str = "gatehouse.audit.head";
-
 impl Line {
     pub(crate) fn of(head: &AuditHead) -> Line {
         let key = Signature::from_bytes(&head.signature).map(|signature| signature.key.to_string());
         Line {
-            kind: KIND.to_owned(),
+            kind: api::HEAD_KIND.to_owned(),
             seq: head.position.seq,
             at: head.at.to_rfc3339_opts(SecondsFormat::Micros, true),
             hash: HEX.encode(&head.position.hash),
@@ -64,14 +62,14 @@ impl Line {
         }
     }
 
-    /// The head in a line of a collector's file, whatever stands around it; `None` if there is none.
-    pub(crate) fn find(text: &str) -> Option<Line> {
-        let start = text.match_indices('{').map(|(at, _)| at);
-        let read = |at: usize| {
-            let mut stream = serde_json::Deserializer::from_str(text.get(at..)?).into_iter::<Line>();
-            stream.next()?.ok().filter(|line| line.kind == KIND)
-        };
-        start.into_iter().find_map(read)
+    /// Every head in a text, whatever stands around it: a collector's file, or what the API answered.
+    pub(crate) fn all(text: &str) -> impl Iterator<Item = Line> + use<'_> {
+        text.match_indices('{').filter_map(|(at, _)| {
+            // A head has no object inside, so that what follows the first closing brace is not looked at.
+            let rest = text.get(at..)?;
+            let object = rest.get(..=rest.find('}')?)?;
+            serde_json::from_str::<Line>(object).ok().filter(|line| line.kind == api::HEAD_KIND)
+        })
     }
 
     /// The position, if the holder of this key signed it.
@@ -233,7 +231,10 @@ impl Keeper {
         if let Some(webhook) = webhook {
             let address = outgoing::Address::parse(webhook).context("audit.webhook")?;
             tracing::debug!(place = address.place(), "Heads of the audit log go to a webhook");
-            places.push(Place::Webhook(address, Client::new(Arc::clone(&egress))?));
+            places.push(Place::Webhook(
+                address,
+                Client::new(Arc::clone(&egress), house.config.egress.trust()?),
+            ));
         }
         if let Some(file) = file {
             places.push(Place::File(file.clone()));
@@ -331,12 +332,17 @@ mod tests {
         let head = AuditHead { position, at, signature, delivered_at: None };
         let text = message(&Line::of(&head).text().unwrap(), at);
         assert!(text.starts_with("<109>1 2023-11-14T22:13:20.123456Z "), "{text}");
-        let line = Line::find(&format!("Nov 14 22:13:20 {{odd}} {text} [end]")).unwrap();
+        let words = format!(
+            "Nov 14 22:13:20 {{odd}} {text} [end]\n{{\"heads\":[{0},\n {0}]}}",
+            Line::of(&head).text().unwrap()
+        );
+        assert_eq!(Line::all(&words).count(), 3);
+        let line = Line::all(&words).next().unwrap();
         assert_eq!(line.verify(&key.public()).unwrap(), position);
         let forged = Line { seq: 8, ..line };
         let error = forged.verify(&key.public()).unwrap_err().to_string();
         assert!(error.contains("audit.head_forged"), "{error}");
-        assert!(Line::find("{\"kind\":\"other\"}").is_none() && Line::find("").is_none());
+        assert!(Line::all("{\"kind\":\"other\"} {").next().is_none() && Line::all("").next().is_none());
     }
 
     #[test]

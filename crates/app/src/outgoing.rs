@@ -81,9 +81,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client that keeps to these rules and trusts public authorities.
-    pub(crate) fn new(egress: Arc<Egress>) -> Result<Client> {
-        Ok(Client { egress, trust: TargetTrust::new(None)? })
+    /// A client that keeps to these rules and trusts these authorities.
+    pub(crate) fn new(egress: Arc<Egress>, trust: TargetTrust) -> Client {
+        Client { egress, trust }
     }
 
     /// Sends a JSON document. Any status of 2xx is a success.
@@ -211,6 +211,10 @@ mod tests {
         }
     }
 
+    fn client(egress: Egress) -> Client {
+        Client::new(Arc::new(egress), TargetTrust::new(None).unwrap())
+    }
+
     async fn answering(answer: &'static str) -> (Address, Client, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
@@ -224,11 +228,7 @@ mod tests {
             String::from_utf8(text).unwrap()
         });
         let egress = Egress { local_services: vec![at], ..Egress::default() };
-        (
-            Address::parse(&format!("http://{at}/heads")).unwrap(),
-            Client::new(Arc::new(egress)).unwrap(),
-            asked,
-        )
+        (Address::parse(&format!("http://{at}/heads")).unwrap(), client(egress), asked)
     }
 
     #[tokio::test]
@@ -253,11 +253,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let to = Address::parse(&format!("http://{at}/")).unwrap();
-        let client = Client::new(Arc::new(Egress::default())).unwrap();
-        let error = client.post(&to, "{}").await.unwrap_err().to_string();
+        let error = client(Egress::default()).post(&to, "{}").await.unwrap_err().to_string();
         assert!(error.contains("egress.loopback"), "{error}");
         let own = Egress { local_services: vec![at], listeners: vec![at], ..Egress::default() };
-        let error = Client::new(Arc::new(own)).unwrap().post(&to, "{}").await.unwrap_err().to_string();
+        let error = client(own).post(&to, "{}").await.unwrap_err().to_string();
         assert!(error.contains("egress.own_listener"), "{error}");
     }
 }

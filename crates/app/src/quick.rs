@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use chrono::{TimeDelta, Utc};
 use gateway::port::Taps;
 use model::Policy;
-use model::target::{Address, Identity, Security};
+use model::target::{Address, Identity, Origin, Security};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +46,9 @@ pub(crate) async fn run(wish: Quick) -> Result<()> {
     let id = fresh_target();
     let new = NewTarget {
         id,
-        name: url.address.to_string(),
+        name: url.address.to_string().chars().take(model::name::MAX_CHARS).collect(),
         address: url.address,
+        origin: Origin::Administrator,
         // A person at the terminal vouches for the address; what is shown there is pinned for this run.
         security: Security {
             identity: Identity::FirstUse,

@@ -29,11 +29,12 @@ pub(crate) fn keyring(data: &Path) -> Result<Keyring> {
     Keyring::open(&given()?, data).map_err(|error| coded(&error))
 }
 
-/// What signs and reads access tokens: `JWT_SECRET` where it is set, else derived from the installation's key.
-pub(crate) fn access_tokens(keys: &Keyring) -> Result<AccessTokens> {
+/// What signs and reads access tokens: `JWT_SECRET` where it is set, else derived from the installation's key, which it
+/// follows like the sealer.
+pub(crate) fn access_tokens(data: &Path, keys: &Keyring) -> Result<AccessTokens> {
     Ok(match jwt_secret()? {
         Some(key) => AccessTokens::with_key(&key),
-        None => AccessTokens::new(keys),
+        None => AccessTokens::following(given()?, data, keys),
     })
 }
 

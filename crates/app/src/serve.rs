@@ -26,17 +26,18 @@ use gateway::origin::Places;
 use gateway::port::Taps;
 use gateway::snapshot::SnapshotLimits;
 use gateway::test_card::CardHost;
-use gateway::tls::{Certificates, Names, Source, TargetTrust};
+use gateway::tls::{Certificates, Names, Source};
 use gateway::{Gateway, GatewayLimits, Ports};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use model::audit::{Action, Object};
 use model::egress::Egress;
-use model::target::{Address, Security};
+use model::target::{Address, Origin, Security};
 use model::{BootId, Secret};
 use rfb::security::ra2::Ra2Key;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
-use store::NewTarget;
+use store::{AuditEntry, NewTarget, TargetChange};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -60,7 +61,7 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     let _alone = house.serve_alone()?;
     let desktop = if wish.demo { furnish(&house).await? } else { None };
     let open = Open::doors(&house, None).await?;
-    let link = ticket::new_admin_link(&house, &open.web).await?;
+    let link = ticket::new_admin_link(&house, &open.web, at_start(Action::LinkIssued)).await?;
     announce(&house, &open, &link, wish.demo);
     signals.stop(&open).await;
     let drain = Duration::from_secs(house.config.sessions.drain_seconds.into());
@@ -68,6 +69,11 @@ pub(crate) async fn run(common: &Common, wish: Serve) -> Result<()> {
     drop(desktop);
     house.store.close().await;
     Ok(())
+}
+
+/// An entry about what a server does by itself when it starts.
+fn at_start(action: Action) -> AuditEntry {
+    AuditEntry::new(action).with("by", "serve")
 }
 
 /// The program with its doors open.
@@ -154,7 +160,7 @@ impl Open {
             vnc_auth: house.config.native.enabled && house.config.native.vnc_auth,
             native: native_local.map(|address| address::native(&house.config, address)),
             gate: Arc::new(Gate::new(house.store.clone(), hasher(&house.config)?)),
-            access_tokens: secrets::access_tokens(&house.keys)?,
+            access_tokens: secrets::access_tokens(&house.data, &house.keys)?,
             head_key: Arc::clone(&house.head_key),
             thumbnails,
             limits: rates(&house.config),
@@ -249,7 +255,7 @@ fn limits(config: &Config) -> GatewayLimits {
 
 /// How targets are reached; `listeners` are our own.
 pub(crate) fn dial_context(config: &Config, listeners: Vec<SocketAddr>) -> Result<DialContext> {
-    let mut dial = DialContext::new(TargetTrust::new(None)?);
+    let mut dial = DialContext::new(config.egress.trust()?);
     dial.test_card = Some(Arc::new(CardHost::new(1024, 768)));
     let denied = config.egress.denied_networks()?;
     dial.egress = Arc::new(Egress { listeners, denied, ..Egress::default() });
@@ -277,9 +283,7 @@ fn listen_web(house: &House, certificates: &Arc<Certificates>, proxies: &Trusted
     if house.config.web_is_tls() {
         options.tls = Some(gateway::tls::server::web(certificates)?);
     }
-    if web.proxy_protocol {
-        options.proxies = Some(proxies.clone());
-    }
+    (options.proxies, options.proxy_protocol) = (proxies.clone(), web.proxy_protocol);
     Listener::bind(options).with_context(|| {
         format!("cannot listen on {}: is another program there? --listen chooses another address", web.listen)
     })
@@ -306,9 +310,7 @@ fn listen_native(house: &House, proxies: &TrustedProxies) -> Result<Option<Liste
         return Ok(None);
     }
     let mut options = ListenerOptions::new(native.listen);
-    if native.proxy_protocol {
-        options.proxies = Some(proxies.clone());
-    }
+    (options.proxies, options.proxy_protocol) = (proxies.clone(), native.proxy_protocol);
     let listener = Listener::bind(options).with_context(|| {
         format!("cannot listen on {} for native viewers: choose another with --native, or set native.enabled = false", native.listen)
     })?;
@@ -404,14 +406,17 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
     match targets.find_by_name(name).await? {
         Some(known) if known.address == address => {}
         Some(known) => {
-            let change = store::TargetChange { address: Some(address), ..Default::default() };
-            targets.change(known.id, change, Utc::now()).await?;
+            let change =
+                TargetChange { address: Some((address, Origin::Administrator)), ..TargetChange::default() };
+            let entry = at_start(Action::TargetChanged).on(Object::Target(known.id)).with("name", name);
+            targets.audited(entry).change(known.id, change, Utc::now()).await?;
         }
         None => {
             let new = NewTarget {
                 id: fresh_target(),
                 name: name.to_owned(),
                 address,
+                origin: Origin::Administrator,
                 security: Security::default(),
                 username: None,
                 sealed_secret: None,
@@ -419,7 +424,8 @@ async fn register(house: &House, name: &str, address: Address) -> Result<()> {
                 description: String::new(),
                 thumbnails: false,
             };
-            targets.add(new, Utc::now()).await?;
+            let entry = at_start(Action::TargetAdded).on(Object::Target(new.id)).with("name", name);
+            targets.audited(entry).add(new, Utc::now()).await?;
         }
     }
     Ok(())

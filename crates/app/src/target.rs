@@ -7,7 +7,7 @@ use crate::password;
 use anyhow::{Context, Result, bail};
 use chrono::Utc;
 use model::audit::{Action, Object};
-use model::target::{Identity, Security, Strength};
+use model::target::{Identity, Origin, Security, Strength};
 use store::NewTarget;
 
 pub(crate) async fn run(common: &Common, command: TargetCommand) -> Result<()> {
@@ -42,6 +42,8 @@ async fn add(house: &House, wish: TargetAdd) -> Result<()> {
         id,
         name: wish.name,
         address: url.address,
+        // Whoever may read the data directory is an administrator.
+        origin: Origin::Administrator,
         security,
         username: url.username,
         sealed_secret,

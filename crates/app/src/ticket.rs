@@ -12,7 +12,7 @@ use model::{Policy, Secret, TicketId};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use store::{NewTicket, TokenHash};
+use store::{AuditEntry, NewTicket, TokenHash};
 use uuid::Uuid;
 
 /// A one-time link is for the person who just asked for it.
@@ -68,6 +68,7 @@ pub(crate) async fn issue(
         policy,
         subject: "command line".to_owned(),
         owner: None,
+        login: None,
         created_at: now,
         expires_at: now + life,
         sealed_vnc_password: vnc_password.as_ref().map(seal),
@@ -80,16 +81,17 @@ pub(crate) async fn issue(
 /// Makes a one-time link for the administrator and prints it.
 pub(crate) async fn admin_link(common: &Common) -> Result<()> {
     let house = House::open(common).await?;
-    println!("{}", new_admin_link(&house, &address::external(&house.config)).await?);
+    let entry = by_cli(Action::LinkIssued);
+    println!("{}", new_admin_link(&house, &address::external(&house.config), entry).await?);
     eprintln!("It works once, within 30 minutes.");
     Ok(())
 }
 
 /// The link; its token stands in the fragment, which no browser sends and no server logs.
-pub(crate) async fn new_admin_link(house: &House, web: &str) -> Result<String> {
+pub(crate) async fn new_admin_link(house: &House, web: &str, entry: AuditEntry) -> Result<String> {
     let token = Token::fresh();
     let now = Utc::now();
-    house.store.logins().issue_link(TokenHash(*token.hash().as_bytes()), now + LINK_LIFE, now).await?;
+    house.store.logins().issue_link(TokenHash(*token.hash().as_bytes()), now + LINK_LIFE, entry, now).await?;
     Ok(format!("{web}/login#token={}", token.expose()))
 }
 

@@ -6,11 +6,13 @@
 //!
 //! The one algorithm is fixed here. What a token's header says of algorithms only ever makes it invalid.
 
-use crate::key::{Key, Keyring};
+use crate::following::Following;
+use crate::key::{Given, Key, Keyring};
 use data_encoding::HEXLOWER;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use model::{Coded, Role, Scopes, UserId};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
@@ -73,10 +75,14 @@ impl Coded for AccessError {
 
 /// Signs and reads access tokens. `Debug` shows nothing of the keys.
 pub struct AccessTokens {
+    keys: Following<Keys>,
+    validation: Validation,
+}
+
+struct Keys {
     signing: EncodingKey,
     header: Header,
     reading: Vec<(String, DecodingKey)>,
-    validation: Validation,
 }
 
 impl std::fmt::Debug for AccessTokens {
@@ -103,33 +109,28 @@ struct Wire {
 impl AccessTokens {
     /// Signs with a key derived from the current one, and reads what older ones signed.
     pub fn new(keys: &Keyring) -> AccessTokens {
-        AccessTokens::with_derived(&keys.derive(PURPOSE))
+        AccessTokens::with(Following::fixed(keys, Keys::derived))
+    }
+
+    /// The same of keys which were found with `given` in `directory`. When the key's file there is changed it takes
+    /// the new ones; a token of a key that is gone from there is no longer good.
+    pub fn following(given: Given, directory: &Path, keys: &Keyring) -> AccessTokens {
+        AccessTokens::with(Following::of(given, directory, keys, Keys::derived))
     }
 
     /// Signs with a key of its own, for those who want all other tokens to stay when this one changes.
     pub fn with_key(key: &Key) -> AccessTokens {
-        AccessTokens::with_derived(&Keyring::single(key.derive(PURPOSE)))
+        AccessTokens::new(&Keyring::single(key.clone()))
     }
 
-    fn with_derived(keys: &Keyring) -> AccessTokens {
-        let name = |key: &Key| HEXLOWER.encode(&key.id());
+    fn with(keys: Following<Keys>) -> AccessTokens {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // Judged here, by the time that the caller gives.
         validation.validate_exp = false;
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            kid: Some(name(keys.current())),
-            ..Header::new(Algorithm::HS256)
-        };
-        AccessTokens {
-            signing: EncodingKey::from_secret(keys.current().bytes()),
-            header,
-            reading: keys.all().map(|key| (name(key), DecodingKey::from_secret(key.bytes()))).collect(),
-            validation,
-        }
+        AccessTokens { keys, validation }
     }
 
     /// The text of a token that says this.
@@ -146,7 +147,8 @@ impl AccessTokens {
             iat: seconds(claims.issued_at),
             exp: seconds(claims.expires_at),
         };
-        jsonwebtoken::encode(&self.header, &wire, &self.signing).expect("claims can be signed")
+        let keys = self.keys.current();
+        jsonwebtoken::encode(&keys.header, &wire, &keys.signing).expect("claims can be signed")
     }
 
     /// What a token says. The caller compares [`Claims::version`] with the person's.
@@ -160,7 +162,8 @@ impl AccessTokens {
         let header = jsonwebtoken::decode_header(text).map_err(|_| AccessError::Invalid)?;
         let is_ours = header.alg == Algorithm::HS256 && header.typ.as_deref() == Some(TYPE);
         let key = header.kid.filter(|_| is_ours).ok_or(AccessError::Invalid)?;
-        let (_, key) = self.reading.iter().find(|(name, _)| *name == key).ok_or(AccessError::Invalid)?;
+        let keys = self.keys.current();
+        let (_, key) = keys.reading.iter().find(|(name, _)| *name == key).ok_or(AccessError::Invalid)?;
         let token = jsonwebtoken::decode::<Wire>(text, key, &self.validation);
         let wire = token.map_err(|_| AccessError::Invalid)?.claims;
         // Only now, when it is known to be ours, may anything be said about it.
@@ -173,6 +176,23 @@ impl AccessTokens {
         }
         let Wire { sub: user, sid: login, ver: version, role, scope: scopes, .. } = wire;
         Ok(Claims { user, login, version, role, scopes, issued_at, expires_at })
+    }
+}
+
+impl Keys {
+    fn derived(ring: &Keyring) -> Keys {
+        let keys = ring.derive(PURPOSE);
+        let name = |key: &Key| HEXLOWER.encode(&key.id());
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(name(keys.current())),
+            ..Header::new(Algorithm::HS256)
+        };
+        Keys {
+            signing: EncodingKey::from_secret(keys.current().bytes()),
+            header,
+            reading: keys.all().map(|key| (name(key), DecodingKey::from_secret(key.bytes()))).collect(),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod brake;
+mod following;
 mod generations;
 pub mod head;
 pub mod key;

@@ -2,7 +2,8 @@
 //!
 //! A hash costs memory and processor time by intent, so strangers could use log-ins to starve the relay. Therefore
 //! only a few run at once, off the reactor; a short queue waits; everybody else is told to come back. Whoever leaves
-//! while waiting gives the place back, and whoever leaves while the hash runs keeps it until it is done.
+//! while waiting gives the place back, and whoever leaves while the hash runs keeps it until it is done. Those who were
+//! here before have a queue of their own, which no crowd of strangers fills.
 //!
 //! Passwords are composed (NFC) before they are hashed: the same keys give different bytes on different systems.
 
@@ -126,6 +127,8 @@ pub struct Hasher {
     nobody: Arc<str>,
     /// Running and waiting together.
     places: Arc<Semaphore>,
+    /// The same for [`Hasher::for_familiar`].
+    familiar: Arc<Semaphore>,
     running: Arc<Semaphore>,
 }
 
@@ -154,8 +157,16 @@ impl Hasher {
             argon2,
             nobody: nobody.into(),
             places: Arc::new(Semaphore::new(places)),
+            familiar: Arc::new(Semaphore::new(places)),
             running: Arc::new(Semaphore::new(running)),
         })
+    }
+
+    /// The same for people who were here before: they wait in a queue of their own, behind no more strangers than
+    /// wait in the other.
+    #[must_use]
+    pub fn for_familiar(&self) -> Hasher {
+        Hasher { places: Arc::clone(&self.familiar), ..self.clone() }
     }
 
     /// Compares a password with the stored hash of a person; `None` if there is no such person or no password.
@@ -406,6 +417,34 @@ mod tests {
         drop((held, waiting));
         assert_eq!(next.await, Ok(Verdict::Wrong));
         assert_eq!((hasher.places.available_permits(), hasher.running.available_permits()), (5, 2));
+    }
+
+    #[tokio::test]
+    async fn a_crowd_of_strangers_leaves_room_for_who_was_here_before() {
+        let hasher = Hasher::new(CHEAP, Crowd { running: 1, waiting: 2 }).unwrap();
+        let familiar = hasher.for_familiar();
+        let running = hasher.place().await.unwrap();
+        let mut crowd: Vec<_> = (0..2).map(|_| Box::pin(hasher.place())).collect();
+        for place in &mut crowd {
+            assert!(futures_poll(place).await.is_none());
+        }
+        let password = secret("x");
+        assert!(hasher.verify(&password, None).await.is_err());
+        let mut known = Box::pin(familiar.verify(&password, None));
+        assert!(futures_poll(&mut known).await.is_none());
+        // Each in turn; nobody is passed over either.
+        drop(running);
+        for place in crowd {
+            drop(place.await.unwrap());
+        }
+        assert_eq!(known.await, Ok(Verdict::Wrong));
+        // It is a short queue all the same.
+        let _held = [familiar.place().await.unwrap()];
+        let mut waiting: Vec<_> = (0..2).map(|_| Box::pin(familiar.place())).collect();
+        for place in &mut waiting {
+            assert!(futures_poll(place).await.is_none());
+        }
+        assert!(familiar.verify(&password, None).await.is_err());
     }
 
     #[tokio::test]

@@ -4,14 +4,14 @@
 //! column are authenticated with it, so that a value copied to another row does not open there. The key id tells a
 //! lost key from an altered value, and says which of several keys opens it while the key is being changed.
 
-use crate::key::{self, Given, ID_LEN, Key, Keyring};
+use crate::following::Following;
+use crate::key::{Given, ID_LEN, Key, Keyring};
 use crate::random;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use model::{Coded, Secret};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::Arc;
 use zeroize::Zeroize;
 
 const VERSION: u8 = 1;
@@ -56,27 +56,12 @@ impl Coded for OpenError {
 
 /// Seals with the current key and opens with every key of a ring. `Debug` shows nothing of them.
 pub struct Sealer {
-    locks: RwLock<Arc<Locks>>,
-    source: Option<Source>,
+    locks: Following<Locks>,
 }
 
 struct Locks {
     current: Lock,
     older: Vec<Lock>,
-}
-
-/// Where keys are read again from when they change under a running program.
-struct Source {
-    given: Given,
-    directory: PathBuf,
-    seen: Mutex<Option<Stamp>>,
-}
-
-/// What tells that a file was replaced. A change renames a new file into place, so the number of it alone would do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    changed: (i64, i64),
 }
 
 struct Lock {
@@ -93,14 +78,13 @@ impl std::fmt::Debug for Sealer {
 impl Sealer {
     /// A sealer of these keys.
     pub fn new(keys: &Keyring) -> Sealer {
-        Sealer { locks: RwLock::new(Arc::new(Locks::new(keys))), source: None }
+        Sealer { locks: Following::fixed(keys, Locks::new) }
     }
 
     /// A sealer of these keys, which were found with `given` in `directory`. When the key's file there is changed
     /// it takes the new ones, so that a key can be changed while others use it.
     pub fn following(given: Given, directory: &Path, keys: &Keyring) -> Sealer {
-        let source = Source { given, directory: directory.to_owned(), seen: Mutex::new(None) };
-        Sealer { source: Some(source), ..Sealer::new(keys) }
+        Sealer { locks: Following::of(given, directory, keys, Locks::new) }
     }
 
     /// Seals a secret for one place, with a random nonce.
@@ -127,28 +111,8 @@ impl Sealer {
         Ok((!is_current).then(|| locks.current.seal(place, &secret, random::bytes())))
     }
 
-    /// The keys in force. Asking the file system costs a microsecond, and secrets are opened once a session.
     fn locks(&self) -> Arc<Locks> {
-        if let Some(fresh) = self.source.as_ref().and_then(Source::reread) {
-            *self.locks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
-        }
-        Arc::clone(&self.locks.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Source {
-    /// The keys of a file that is another one than the last time; `None` where it is the same, or cannot be read:
-    /// then what was read before stays.
-    fn reread(&self) -> Option<Locks> {
-        let file = std::fs::metadata(self.directory.join(key::FILE)).ok()?;
-        let stamp = Stamp { inode: file.ino(), changed: (file.ctime(), file.ctime_nsec()) };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == Some(stamp) {
-            return None;
-        }
-        let keys = Keyring::open(&self.given, &self.directory).ok()?;
-        *seen = Some(stamp);
-        Some(Locks::new(&keys))
+        self.locks.current()
     }
 }
 
@@ -316,7 +280,7 @@ mod tests {
         assert_eq!(running.open(&PLACE, &anew).unwrap().expose(), "hunter2");
         assert_eq!(running.open(&PLACE, &sealed).unwrap_err(), OpenError::OtherKey);
         // A file that cannot be used changes nothing.
-        std::fs::write(directory.path().join(key::FILE), "no key").unwrap();
+        std::fs::write(directory.path().join(crate::key::FILE), "no key").unwrap();
         assert_eq!(running.open(&PLACE, &anew).unwrap().expose(), "hunter2");
     }
 

@@ -181,6 +181,16 @@ impl From<IpAddr> for Source {
     }
 }
 
+impl Source {
+    /// Says which source it is, for a hash.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        match self.0 {
+            SourceKind::V4(address) => address.to_vec(),
+            SourceKind::V6Network(network) => network.to_vec(),
+        }
+    }
+}
+
 fn network(address: Ipv6Addr) -> [u8; 8] {
     let [a, b, c, d, e, f, g, h, ..] = address.octets();
     [a, b, c, d, e, f, g, h]

@@ -2,7 +2,8 @@
 //!
 //! A name is shown in lists, logs, terminals and mails, beside names that others chose. So it holds nothing that is
 //! not seen or that reorders what stands around it, and two names that differ only in case, width or composition are
-//! one: the [`Name::key`] of both is the same, and is what a unique column holds.
+//! one: the [`Name::key`] of both is the same, and is what a unique column holds. Nothing else decides what may be a name
+//! and which two are one.
 //!
 //! Letters of different scripts that look alike (Latin `a`, Cyrillic `а`) stay different. To tell them apart is the
 //! business of whoever gives the names.
@@ -15,6 +16,8 @@ use unicode_normalization::UnicodeNormalization;
 pub const MAX_CHARS: usize = 80;
 /// The most bytes of a name; 80 characters of a script with three bytes each.
 pub const MAX_BYTES: usize = 240;
+/// The most bytes of a name's key: folding opens ligatures.
+pub const MAX_KEY: usize = 255;
 
 /// A name that was checked: trimmed, in NFC, without control, invisible or reordering characters.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -28,12 +31,15 @@ pub enum NameError {
     /// Nothing is left of it.
     #[error("a name needs at least one character that is seen")]
     Empty,
-    /// It exceeds [`MAX_CHARS`] or [`MAX_BYTES`].
+    /// It exceeds [`MAX_CHARS`] or [`MAX_BYTES`], or its key [`MAX_KEY`].
     #[error("a name has at most 80 characters")]
     TooLong,
     /// It has a control character, an invisible one, or one that reorders text around it.
     #[error("a name has no control, invisible or text-direction characters; remove U+{0:04X}")]
     Forbidden(u32),
+    /// A person's name has what stands between names.
+    #[error("a person's name has no `:` and no `/`")]
+    Separator,
 }
 
 impl Coded for NameError {
@@ -42,6 +48,7 @@ impl Coded for NameError {
             NameError::Empty => "name.empty",
             NameError::TooLong => "name.too_long",
             NameError::Forbidden(_) => "name.forbidden",
+            NameError::Separator => "name.separator",
         }
     }
 }
@@ -63,10 +70,21 @@ impl Name {
         if name.len() > MAX_BYTES || name.chars().count() > MAX_CHARS {
             return Err(NameError::TooLong);
         }
-        if key(&name).is_empty() {
-            return Err(NameError::Empty);
+        match key(&name).len() {
+            0 => Err(NameError::Empty),
+            1..=MAX_KEY => Ok(Name(name)),
+            _ => Err(NameError::TooLong),
         }
-        Ok(Name(name))
+    }
+
+    /// Reads a person's name. It has no `:` and no `/`, so that `person:target` has one meaning.
+    ///
+    /// # Errors
+    /// [`NameError`].
+    pub fn of_person(text: &str) -> Result<Name, NameError> {
+        let name = Name::new(text)?;
+        // The key as well: wide forms of both fold to them.
+        if name.key().contains([':', '/']) { Err(NameError::Separator) } else { Ok(name) }
     }
 
     /// The name as it is shown.
@@ -212,9 +230,21 @@ mod tests {
     #[test]
     fn names_are_bounded() {
         assert!(Name::new(&"س".repeat(80)).is_ok());
-        for long in ["a".repeat(81), "😀".repeat(61), "a".repeat(10 << 20)] {
+        // One letter that is eighteen when it is folded.
+        let grows = "\u{fdfa}".repeat(9);
+        for long in ["a".repeat(81), "😀".repeat(61), "a".repeat(10 << 20), grows] {
             assert_eq!(Name::new(&long), Err(NameError::TooLong));
         }
+    }
+
+    #[test]
+    fn a_persons_name_ends_where_a_targets_begins() {
+        for bad in ["ann:desk", "a/b", "ann：desk", "a／b", "℅"] {
+            assert_eq!(Name::of_person(bad), Err(NameError::Separator), "{bad}");
+            assert!(Name::new(bad).is_ok(), "{bad}");
+        }
+        assert_eq!(Name::of_person(" ann ").unwrap().as_str(), "ann");
+        assert_eq!(Name::of_person(""), Err(NameError::Empty));
     }
 
     #[test]
@@ -236,7 +266,7 @@ mod tests {
         fn a_name_is_its_own_name(text in "\\PC{0,90}") {
             if let Ok(name) = Name::new(&text) {
                 prop_assert_eq!(&Name::new(name.as_str()).unwrap(), &name);
-                prop_assert!(!name.key().is_empty());
+                prop_assert!((1..=MAX_KEY).contains(&name.key().len()));
                 prop_assert_eq!(key(&text), name.key());
             }
         }

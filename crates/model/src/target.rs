@@ -1,6 +1,7 @@
 //! A target and what its entry allows: address, credentials' shape, security floor, identity pin.
 
 use crate::Secret;
+use crate::egress::Purpose;
 use serde::{Deserialize, Serialize};
 
 /// Where a target listens.
@@ -31,6 +32,39 @@ impl std::fmt::Display for Address {
             Address::Unix { path } => write!(f, "unix:{path}"),
             Address::TestCard => f.write_str("testcard"),
         }
+    }
+}
+
+/// Whose word an address is: of who entered it last. It decides where the address may lead.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// An administrator, or somebody at this machine's command line.
+    Administrator,
+    /// Anybody else: operators have the targets of their groups.
+    Operator,
+}
+
+impl Origin {
+    /// What a connection to such an address is for, as [`crate::egress`] judges it.
+    pub fn purpose(self) -> Purpose {
+        match self {
+            Origin::Administrator => Purpose::AdministratorsTarget,
+            Origin::Operator => Purpose::Target,
+        }
+    }
+
+    /// The word in the database and in the API.
+    pub fn column(self) -> &'static str {
+        match self {
+            Origin::Administrator => "administrator",
+            Origin::Operator => "operator",
+        }
+    }
+
+    /// The origin of a word that [`Origin::column`] gave.
+    pub fn from_column(text: &str) -> Option<Origin> {
+        [Origin::Administrator, Origin::Operator].into_iter().find(|origin| origin.column() == text)
     }
 }
 

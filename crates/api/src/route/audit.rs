@@ -23,6 +23,8 @@ use store::{AuditFilter, AuditHead, AuditOrder, AuditRecord, MAX_PAGE, Store};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+/// What a head is, among other lines of a collector.
+pub const HEAD_KIND: &str = "gatehouse.audit.head";
 /// Rows of a page where the client does not say.
 const PAGE: u32 = 100;
 
@@ -250,14 +252,18 @@ async fn next_lines(store: &Store, after: u64, until: u64) -> Result<Option<(Str
     Ok(Some((text, last)))
 }
 
-/// A signed position of the chain.
+/// A signed position of the chain. `gatehouse audit verify --head` reads it, alone or among others.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Head {
+    /// `gatehouse.audit.head`.
+    kind: &'static str,
     seq: u64,
     /// The entry's hash.
     hash: String,
     at: DateTime<Utc>,
-    /// Ed25519 with the public key beside it, in hexadecimal digits.
+    /// The public key that it was signed with, in hexadecimal digits.
+    key: String,
+    /// Ed25519, in hexadecimal digits.
     signature: String,
     /// When it reached a place that nobody here can rewrite.
     delivered_at: Option<DateTime<Utc>>,
@@ -267,7 +273,7 @@ pub(crate) struct Head {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Heads {
     heads: Vec<Head>,
-    /// What their signatures are verified with, in hexadecimal digits.
+    /// What this installation signs with now, in hexadecimal digits.
     public_key: String,
     /// Hand it back as `after` for the next page.
     next: Option<u64>,
@@ -294,8 +300,16 @@ pub(crate) async fn heads(
     let next = heads.last().filter(|_| is_full).map(|head| head.position.seq);
     let show = |head: AuditHead| {
         let Position { seq, hash } = head.position;
-        let signature = hex(&head.signature);
-        Head { seq, hash: hex(&hash), at: head.at, signature, delivered_at: head.delivered_at }
+        let key = Signature::from_bytes(&head.signature).map(|signature| signature.key.to_string());
+        Head {
+            kind: HEAD_KIND,
+            seq,
+            hash: hex(&hash),
+            at: head.at,
+            key: key.unwrap_or_default(),
+            signature: hex(&head.signature),
+            delivered_at: head.delivered_at,
+        }
     };
     let public_key = api.head_key.public().to_string();
     Ok(Json(Heads { heads: heads.into_iter().map(show).collect(), public_key, next }))

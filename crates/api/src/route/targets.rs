@@ -17,7 +17,7 @@ use gateway::{Endpoint, SessionSnapshot};
 use model::audit::{Action, Object};
 use model::egress::{self, Purpose};
 use model::session::EndReason;
-use model::target::{Address, Credentials, Identity, Security, Strength};
+use model::target::{Address, Credentials, Identity, Origin, Security, Strength};
 use model::{Coded, GroupId, Reach, Right, Secret, TargetId};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -35,6 +35,9 @@ pub(crate) struct Target {
     name: String,
     /// `host:port`, `unix:/path` or `testcard`.
     address: String,
+    /// Who entered the address last. What others than administrators enter may not lead to the gateway's own machine.
+    #[schema(value_type = schema::TargetOrigin)]
+    address_by: &'static str,
     #[schema(value_type = schema::TargetKind)]
     kind: &'static str,
     /// Words to find it by.
@@ -187,6 +190,7 @@ pub(crate) async fn add(
         id,
         name: wish.name,
         address: url.address,
+        origin: origin(&person),
         security,
         username: url.username,
         sealed_secret: password.map(|p| seal_password(&api.sealer, id, &p)),
@@ -219,7 +223,8 @@ pub(crate) struct ChangeTarget {
     /// As it was read.
     version: u64,
     name: Option<String>,
-    /// Another place. Its stored password and pin are forgotten, unless the same change brings new ones.
+    /// Another place. Its stored password and pin are forgotten, unless the same change brings new ones. The place that
+    /// an administrator sends is theirs from then on, also if it is the same.
     url: Option<String>,
     /// A new password; the empty one forgets it.
     #[schema(value_type = Option<String>, format = Password)]
@@ -290,7 +295,7 @@ fn change_of(
         security.identity = identity(wish.pin, wish.first_use);
     }
     let (address, named, in_url) = match url {
-        Some(url) => (Some(url.address), url.username.map(Some), url.password),
+        Some(url) => (Some((url.address, origin(person))), url.username.map(Some), url.password),
         None => (None, None, None),
     };
     let password = wish.password.or(in_url);
@@ -321,6 +326,10 @@ fn identity(pin: Option<String>, first_use: bool) -> Identity {
     }
 }
 
+fn origin(person: &Person) -> Origin {
+    if person.is_admin() { Origin::Administrator } else { Origin::Operator }
+}
+
 /// What leads to this machine itself only an administrator may enter. Names are judged when they are connected to.
 fn check_address(person: &Person, address: &Address) -> Result<(), Problem> {
     let refused = |error: egress::EgressError| {
@@ -332,7 +341,6 @@ fn check_address(person: &Person, address: &Address) -> Result<(), Problem> {
     match address {
         Address::Tcp { host, port } => match host.parse::<IpAddr>() {
             Ok(ip) => egress::check(SocketAddr::new(ip, *port), Purpose::Target, &egress::Egress::default())
-                .map(drop)
                 .map_err(refused),
             Err(_) if host.eq_ignore_ascii_case("localhost") => Err(refused(egress::EgressError::Loopback)),
             Err(_) => Ok(()),
@@ -489,8 +497,7 @@ pub fn endpoint(sealer: &auth::seal::Sealer, record: TargetRecord) -> Endpoint {
         address: record.address,
         security: record.security,
         credentials: Credentials { username: record.username, password },
-        // Only an administrator enters targets.
-        purpose: model::egress::Purpose::AdministratorsTarget,
+        purpose: record.origin.purpose(),
     }
 }
 
@@ -512,6 +519,7 @@ fn show_target(record: TargetRecord, running: &[SessionSnapshot]) -> Target {
         number: record.number,
         name: record.name,
         address: record.address.to_string(),
+        address_by: record.origin.column(),
         kind,
         security: TargetSecurity {
             floor: words(record.security.floor),
@@ -545,7 +553,7 @@ fn words(strength: Strength) -> String {
 fn not_changed(error: &AddTargetError) -> Problem {
     let status = match error {
         AddTargetError::NameTaken | AddTargetError::ChangedMeanwhile => StatusCode::CONFLICT,
-        AddTargetError::NameInvalid | AddTargetError::TextInvalid => StatusCode::UNPROCESSABLE_ENTITY,
+        AddTargetError::Name(_) | AddTargetError::TextInvalid => StatusCode::UNPROCESSABLE_ENTITY,
         AddTargetError::Store(error) => return unavailable(error),
     };
     Problem::new(status, error.code(), error.to_string())

@@ -1,11 +1,11 @@
 //! `gatehouse admin token`.
 
-use super::{by_cli, person};
+use super::{by_cli, minute, person, until};
 use crate::cli::TokenCommand;
 use crate::house::House;
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use auth::token::Token;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::Utc;
 use model::audit::{Action, Object, Personal};
 use model::{ApiTokenId, Scope, Scopes};
 use std::collections::HashMap;
@@ -69,11 +69,10 @@ async fn list(house: &House, user: Option<&str>) -> Result<()> {
     let now = Utc::now();
     for token in house.store.api_tokens().list(user).await? {
         let owner = names.get(&token.user).map_or("?", String::as_str);
-        let day = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M").to_string();
         let state = match (token.revoked_at, token.expires_at) {
-            (Some(at), _) => format!("revoked {}", day(at)),
-            (None, Some(at)) if at <= now => format!("expired {}", day(at)),
-            (None, Some(at)) => format!("until {}", day(at)),
+            (Some(at), _) => format!("revoked {}", minute(at)),
+            (None, Some(at)) if at <= now => format!("expired {}", minute(at)),
+            (None, Some(at)) => format!("until {}", minute(at)),
             (None, None) => "does not expire".to_owned(),
         };
         println!("{}  {owner}  {}  {}  {state}", token.id, token.scopes.join(" "), token.name);
@@ -86,47 +85,4 @@ async fn revoke(house: &House, id: ApiTokenId) -> Result<()> {
     house.store.api_tokens().revoke(id, None, entry, Utc::now()).await?;
     println!("Revoked; the next request with it is refused.");
     Ok(())
-}
-
-/// `30d`, `12h`, `90m`, a date (its end, in UTC) or a time of RFC 3339.
-fn until(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
-    let wrong = || format!("--expires is 30d, 12h, 90m, or a date such as 2027-01-31, not {text:?}");
-    let at = if let Ok(day) = text.parse::<NaiveDate>() {
-        day.succ_opt().and_then(|day| day.and_hms_opt(0, 0, 0)).with_context(wrong)?.and_utc()
-    } else if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        at.to_utc()
-    } else {
-        let unit = text.chars().next_back().with_context(wrong)?;
-        let number: i64 =
-            text.strip_suffix(unit).and_then(|digits| digits.parse().ok()).with_context(wrong)?;
-        let life = match unit {
-            'd' => TimeDelta::try_days(number),
-            'h' => TimeDelta::try_hours(number),
-            'm' => TimeDelta::try_minutes(number),
-            _ => None,
-        };
-        life.and_then(|life| now.checked_add_signed(life)).with_context(wrong)?
-    };
-    if at <= now {
-        bail!("--expires is in the past");
-    }
-    Ok(at)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ends_are_read() {
-        let now = "2026-11-21T10:00:00Z".parse().unwrap();
-        let read = |text| until(text, now).map(|at| at.to_rfc3339());
-        assert_eq!(read("30d").unwrap(), "2026-12-21T10:00:00+00:00");
-        assert_eq!(read("12h").unwrap(), "2026-11-21T22:00:00+00:00");
-        assert_eq!(read("2026-11-21").unwrap(), "2026-11-22T00:00:00+00:00");
-        assert_eq!(read("2027-01-01T00:00:00+01:00").unwrap(), "2026-12-31T23:00:00+00:00");
-        for bad in ["", "d", "-3d", "0h", "soon", "2020-01-01", "99999999999999999d", "3é"] {
-            assert!(until(bad, now).is_err(), "{bad}");
-        }
-    }
 }

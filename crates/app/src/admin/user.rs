@@ -1,6 +1,6 @@
 //! `gatehouse admin user`.
 
-use super::{by_cli, person, widest};
+use super::{by_cli, minute, person, until, widest};
 use crate::cli::UserCommand;
 use crate::house::House;
 use crate::password;
@@ -11,7 +11,8 @@ use model::audit::{Action, Object, Personal};
 use model::{Role, Secret, SubjectId, UserId};
 use std::path::PathBuf;
 use store::{
-    AuditEntry, MAX_PAGE, NewUser, SessionFilter, SessionStatus, UserChange, UserFilter, UserRecord, Window,
+    AuditEntry, GrantRow, MAX_PAGE, NewUser, SessionFilter, SessionStatus, UserChange, UserFilter,
+    UserRecord, Window,
 };
 use uuid::Uuid;
 
@@ -46,6 +47,11 @@ pub(crate) async fn run(house: &House, command: UserCommand) -> Result<()> {
             println!("{name} is logged out everywhere.");
             Ok(())
         }
+        UserCommand::Grant { name, target, view_only, expires } => {
+            grant(house, &name, &target, view_only, expires.as_deref()).await
+        }
+        UserCommand::Revoke { name, target } => revoke(house, &name, &target).await,
+        UserCommand::Grants { name } => grants(house, &name).await,
         UserCommand::Erase { name, yes } => erase(house, &name, yes).await,
     }
 }
@@ -104,7 +110,7 @@ async fn list(house: &House) -> Result<()> {
                 (false, Some(_)) => "",
             };
             let last = match user.last_login_at {
-                Some(at) => at.format("%Y-%m-%d %H:%M").to_string(),
+                Some(at) => minute(at),
                 None => "never".to_owned(),
             };
             println!("{:wide$}  {:8}  last log-in {last}{state}", user.name, user.role.column());
@@ -164,6 +170,52 @@ fn typed_twice() -> Result<Option<Secret>> {
 async fn hash(house: &House, secret: &Secret) -> Result<Secret> {
     let hasher: Hasher = crate::serve::hasher(&house.config)?;
     Ok(Secret::new(hasher.hash(secret).await?))
+}
+
+async fn grant(
+    house: &House,
+    name: &str,
+    target: &str,
+    view_only: bool,
+    expires: Option<&str>,
+) -> Result<()> {
+    let now = Utc::now();
+    let expires_at = expires.map(|text| until(text, now)).transpose()?;
+    let (user, target) = (person(house, name).await?, house.target(target).await?);
+    let entry = about(by_cli(Action::GrantSet), user.subject, &user.name)
+        .with("target", target.id.to_string())
+        .with("view_only", view_only);
+    let row = GrantRow { user: user.id, target: target.id, view_only, expires_at };
+    house.store.people().grants().set(row, entry, now).await?;
+    let end = expires_at.map(|at| format!(" until {}", minute(at))).unwrap_or_default();
+    println!("{} may {} {}{end}.", user.name, if view_only { "look at" } else { "use" }, target.name);
+    Ok(())
+}
+
+async fn revoke(house: &House, name: &str, target: &str) -> Result<()> {
+    let (user, target) = (person(house, name).await?, house.target(target).await?);
+    let entry =
+        about(by_cli(Action::GrantRemoved), user.subject, &user.name).with("target", target.id.to_string());
+    house.store.people().grants().remove(user.id, target.id, entry, Utc::now()).await?;
+    println!("{} may no longer use {}, unless by a group.", user.name, target.name);
+    Ok(())
+}
+
+async fn grants(house: &House, name: &str) -> Result<()> {
+    let user = person(house, name).await?;
+    let now = Utc::now();
+    for grant in house.store.people().grants().of_user(user.id).await? {
+        let target = house.store.targets().find(grant.target).await?;
+        let target = target.map_or_else(|| grant.target.to_string(), |target| target.name);
+        let look = if grant.view_only { "  (view only)" } else { "" };
+        let end = match grant.expires_at {
+            Some(at) if at <= now => format!("  ended {}", minute(at)),
+            Some(at) => format!("  until {}", minute(at)),
+            None => String::new(),
+        };
+        println!("{target}{look}{end}");
+    }
+    Ok(())
 }
 
 async fn erase(house: &House, name: &str, yes: bool) -> Result<()> {

@@ -52,6 +52,36 @@ async fn a_person_made_at_the_terminal_uses_what_a_group_was_given() -> Result<(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_target_is_granted_at_the_terminal_and_taken_back() -> Result<()> {
+    let house = House::start().await?;
+    let dir = house.dir.path().to_path_buf();
+    let run = async |args: &[&str]| gatehouse(&dir, args).run().await;
+    run(&["target", "add", "card", "testcard:"]).await?;
+    let ada = house.person("ada", "user").await?;
+    let asked = async || house.call(&ada, "POST", "/api/vm/1/console/request", "{}").await;
+    assert_eq!(asked().await?.status, 404);
+    run(&["admin", "user", "grant", "ADA", "Card", "--view-only", "--expires", "30d"]).await?;
+    let list = run(&["admin", "user", "grants", "ada"]).await?;
+    assert!(list.starts_with("card  (view only)  until "), "{list}");
+    let asked_for = asked().await?;
+    assert_eq!((asked_for.status, &asked_for.json()["view_only"]), (200, &true.into()), "{asked_for:?}");
+    run(&["admin", "user", "grant", "ada", "card"]).await?;
+    assert_eq!(asked().await?.json()["view_only"], false);
+    run(&["admin", "user", "revoke", "ada", "card"]).await?;
+    assert_eq!(asked().await?.status, 404);
+    assert_eq!(run(&["admin", "user", "grants", "ada"]).await?, "");
+    for wrong in [
+        &["admin", "user", "revoke", "ada", "card"][..],
+        &["admin", "user", "grant", "nobody", "card"],
+        &["admin", "user", "grant", "ada", "nothing"],
+        &["admin", "user", "grant", "ada", "card", "--expires", "2020-01-01"],
+    ] {
+        assert!(run(wrong).await.is_err(), "{wrong:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_made_at_the_terminal_works_until_it_is_revoked() -> Result<()> {
     let house = House::start().await?;
     let dir = house.dir.path().to_path_buf();
@@ -86,6 +116,11 @@ async fn what_is_done_at_the_terminal_is_written_down_and_people_can_be_erased()
     run(&["admin", "group", "member", "add", "staff", "grace", "--operator"]).await?;
     run(&["admin", "group", "member", "remove", "staff", "grace"]).await?;
     run(&["admin", "group", "remove", "staff"]).await?;
+    run(&["target", "add", "card", "testcard:"]).await?;
+    run(&["admin", "user", "grant", "grace", "card"]).await?;
+    run(&["admin", "user", "revoke", "grace", "card"]).await?;
+    run(&["target", "remove", "card"]).await?;
+    run(&["admin", "link"]).await?;
     let before = json_lines(&run(&["audit", "export"]).await?);
     let actions: Vec<&str> = before.iter().filter_map(|line| line["action"].as_str()).collect();
     assert_eq!(
@@ -96,14 +131,19 @@ async fn what_is_done_at_the_terminal_is_written_down_and_people_can_be_erased()
             "group.added",
             "group.member_set",
             "group.member_removed",
-            "group.removed"
+            "group.removed",
+            "target.added",
+            "grant.set",
+            "grant.removed",
+            "target.removed",
+            "login.link_issued"
         ]
     );
     assert!(before.iter().all(|line| line["detail"].as_str().is_some_and(|d| d.contains("\"by\":\"cli\""))));
     assert_eq!(before[1]["people"]["name"], "grace");
     assert!(!before[1]["detail"].to_string().contains("grace"), "{}", before[1]);
-    let later = json_lines(&run(&["audit", "export", "--after", "5"]).await?);
-    assert_eq!((later[0]["seq"].as_u64(), later[1]["action"].as_str()), (Some(6), Some("audit.exported")));
+    let later = json_lines(&run(&["audit", "export", "--after", "10"]).await?);
+    assert_eq!((later[0]["seq"].as_u64(), later[1]["action"].as_str()), (Some(11), Some("audit.exported")));
     assert!(run(&["admin", "user", "erase", "grace"]).await.is_err(), "nobody was asked");
     run(&["admin", "user", "erase", "grace", "--yes"]).await?;
     let after = run(&["audit", "export"]).await?;

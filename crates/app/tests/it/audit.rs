@@ -2,6 +2,7 @@
 
 use crate::house::{House, gatehouse};
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use testkit::pg::{Database, Server};
@@ -9,6 +10,9 @@ use testkit::process::{Program, require};
 use testkit::wait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket, UnixDatagram};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 /// A data directory on one of the two databases, and somebody with the database's own tools.
 enum Tamperer {
@@ -33,7 +37,7 @@ impl Tamperer {
     }
 }
 
-async fn sqlite(dir: &Path, sql: &str) -> Result<String> {
+pub(crate) async fn sqlite(dir: &Path, sql: &str) -> Result<String> {
     let tool = Program::new(require("sqlite3", "sqlite3")?);
     tool.args(["-cmd", ".timeout 5000"]).arg(dir.join("gatehouse.db")).arg(sql).run().await
 }
@@ -177,6 +181,153 @@ async fn heads_reach_every_place_and_are_tried_again() -> Result<()> {
     assert!(verified.contains("from elsewhere 3") || verified.contains("from elsewhere 4"), "{verified}");
     let log = house.child.output();
     assert!(log.contains("not delivered") && !log.contains("canary-token"), "{log}");
+    Ok(())
+}
+
+/// [RFC 6587, 3.4.1] The length, a space, the message: each head on a connection of its own.
+async fn framed(listener: &TcpListener) -> Result<String> {
+    let (mut stream, _) = listener.accept().await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    let (length, message) = text.split_once(' ').context("no length")?;
+    ensure!(length.parse::<usize>()? == message.len(), "{length} for {}: {message}", message.len());
+    Ok(message.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_reach_a_collector_by_tcp_in_frames() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let syslog = TcpListener::bind("127.0.0.1:0").await?;
+    let config = format!("[audit]\nhead_seconds = 1\nsyslog = \"tcp://{}\"\n", syslog.local_addr()?);
+    std::fs::write(dir.path().join("gatehouse.toml"), config)?;
+    let house = House::start_in(dir, &[]).await?;
+    let mut kept = String::new();
+    for name in ["first", "second"] {
+        gatehouse(house.dir.path(), &["admin", "group", "add", name]).run().await?;
+        let message = soon("a frame", framed(&syslog)).await?;
+        assert!(message.starts_with("<109>1 ") && message.contains("gatehouse.audit.head"), "{message}");
+        kept.push_str(&message);
+    }
+    let proof = house.dir.path().join("proof.log");
+    std::fs::write(&proof, kept)?;
+    let verify = ["audit", "verify", "--head", &proof.display().to_string()];
+    assert!(gatehouse(house.dir.path(), &verify).run().await?.contains("from elsewhere 2"));
+    Ok(())
+}
+
+/// An authority of our own in PEM, and what speaks TLS with a certificate of it.
+fn private_authority() -> Result<(String, TlsAcceptor)> {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let (key, leaf_key) = (KeyPair::generate()?, KeyPair::generate()?);
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&key)?;
+    let issuer = Issuer::from_ca_cert_der(authority.der(), &key)?;
+    let leaf = CertificateParams::new(["127.0.0.1".to_owned()])?.signed_by(&leaf_key, &issuer)?;
+    let secret = PrivateKeyDer::try_from(leaf_key.serialize_der()).map_err(anyhow::Error::msg)?;
+    let config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![leaf.der().clone()], secret)?;
+    Ok((authority.pem(), TlsAcceptor::from(Arc::new(config))))
+}
+
+/// Takes one document over TLS; fails where the client does not trust it.
+async fn taken(listener: &TcpListener, tls: &TlsAcceptor) -> Result<String> {
+    let (stream, _) = listener.accept().await?;
+    let mut stream = tls.accept(stream).await?;
+    let mut text = Vec::new();
+    while !text.ends_with(b"}") {
+        ensure!(stream.read_buf(&mut text).await? > 0, "the request ended early");
+    }
+    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await?;
+    stream.shutdown().await?;
+    Ok(String::from_utf8(text)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_reach_a_webhook_whose_authority_is_named_and_no_other() -> Result<()> {
+    let (authority, tls) = private_authority()?;
+    for is_named in [false, true] {
+        let dir = tempfile::tempdir()?;
+        let webhook = TcpListener::bind("127.0.0.1:0").await?;
+        let at = webhook.local_addr()?;
+        let file = dir.path().join("ca.pem");
+        std::fs::write(&file, &authority)?;
+        let trust = if is_named { format!("authorities = {file:?}\n") } else { String::new() };
+        let config = format!(
+            "[audit]\nhead_seconds = 1\nwebhook = \"https://{at}/heads\"\n[egress]\nlocal_services = [\"{at}\"]\n{trust}"
+        );
+        std::fs::write(dir.path().join("gatehouse.toml"), config)?;
+        let house = House::start_in(dir, &[]).await?;
+        let posted = tokio::time::timeout(wait::LIMIT, taken(&webhook, &tls)).await?;
+        if is_named {
+            let posted = posted?;
+            assert!(posted.starts_with("POST /heads HTTP/1.1\r\n"), "{posted}");
+            assert!(posted.contains("\"kind\":\"gatehouse.audit.head\""), "{posted}");
+        } else {
+            let refused = posted.err().context("it was trusted")?;
+            assert!(format!("{refused:#}").contains("UnknownCA"), "{refused:#}");
+            let said = |line: &str| line.contains("TLS failed").then_some(());
+            house.child.line("that the head was not delivered", said).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_api_gives_an_auditor_is_what_the_command_line_gives_and_proves_as_much() -> Result<()> {
+    let house = House::start().await?;
+    let dir = house.dir.path();
+    let run = async |args: &[&str]| gatehouse(dir, args).run().await;
+    let mut printed = String::new();
+    for name in ["a", "b", "c"] {
+        run(&["admin", "group", "add", name]).await?;
+        printed = run(&["audit", "head"]).await?;
+    }
+    let given = house.ask("GET", "/api/audit/heads", "").await?.json();
+    let key = given["public_key"].as_str().context("no key")?;
+    let heads = given["heads"].as_array().context("no heads")?;
+    let lines: Vec<Value> = printed.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    assert!(heads.len() >= 3 && heads.len() == lines.len(), "{printed}{given}");
+    let time = |value: &Value| chrono::DateTime::parse_from_rfc3339(value["at"].as_str().unwrap_or_default());
+    for (line, head) in lines.iter().zip(heads) {
+        for field in ["kind", "seq", "hash", "key", "signature"] {
+            assert_eq!(line[field], head[field], "{field}");
+        }
+        assert_eq!((time(line)?, head["key"].as_str()), (time(head)?, Some(key)));
+    }
+    let kept = dir.join("heads.json").display().to_string();
+    std::fs::write(&kept, given.to_string())?;
+    let verify = ["audit", "verify", "--head", &kept, "--key", key];
+    assert!(run(&verify).await?.contains(&format!("from elsewhere {}", heads.len())));
+    let last = heads.last().and_then(|head| head["seq"].as_u64()).context("no head")?;
+    let swap = "UPDATE audit SET seq = 1000 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 1000";
+    let cut = format!(
+        "DELETE FROM audit WHERE seq >= {last}; DELETE FROM audit_heads WHERE seq >= {last};
+         UPDATE audit_state SET last_seq = {0}, last_hash = (SELECT hash FROM audit WHERE seq = {0})",
+        last - 1
+    );
+    for (tamper, undo, code) in [
+        (
+            "UPDATE audit SET action = 'x' || action WHERE seq = 2",
+            "UPDATE audit SET action = substr(action, 2) WHERE seq = 2",
+            "audit.altered",
+        ),
+        (
+            "CREATE TABLE gone AS SELECT * FROM audit WHERE seq = 2; DELETE FROM audit WHERE seq = 2",
+            "INSERT INTO audit SELECT * FROM gone; DROP TABLE gone",
+            "audit.removed",
+        ),
+        (swap, swap, "audit."),
+        (cut.as_str(), "", "audit.cut"),
+    ] {
+        sqlite(dir, tamper).await?;
+        let error = run(&verify).await.err().context("nothing was found")?.to_string();
+        assert!(error.contains(code), "{tamper}: {error}");
+        if !undo.is_empty() {
+            sqlite(dir, undo).await?;
+            run(&verify).await?;
+        }
+    }
     Ok(())
 }
 

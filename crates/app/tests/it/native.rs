@@ -104,6 +104,9 @@ async fn a_tickets_vnc_password_opens_one_session() -> Result<()> {
     assert_eq!(live["sessions"][0]["ingress"], "native", "{live}");
     let again = enter(&house, &first).await.err().context("used twice")?;
     assert!(format!("{again:#}").contains("the password or the ticket is wrong"), "{again:#}");
+    let log = house.ask("GET", "/api/audit?action=console.refused", "").await?.json();
+    assert_eq!(log["entries"][0]["code"], "door.wrong_credentials", "{log}");
+    assert_eq!(log["entries"][0]["people"]["address"], "127.0.0.1", "{log}");
     // The token's own first eight characters are no password, and the other ticket is still good.
     let ticket = house.ticket(1, "{}").await?;
     assert!(enter(&house, &ticket).await.is_err());
@@ -169,7 +172,8 @@ async fn tigervnc_comes_in_with_a_persons_own_login() -> Result<()> {
     let start = async |name: &str, password: &str| {
         VncViewer::start(&server, None, Some((name, password)), &["-SecurityTypes=TLSPlain"]).await
     };
-    let viewer = start("ada:1", PASSWORD).await?;
+    // The target by its name, however it is written; further down by its number.
+    let viewer = start("ADA:Card", PASSWORD).await?;
     viewer.child().line("the session", |l| l.contains("Using pixel format").then_some(())).await?;
     let session = wait::until("the session", wait::LIMIT, async || {
         let list = house.call(&ada, "GET", "/api/sessions?status=active", "").await.ok()?.json();
@@ -186,9 +190,13 @@ async fn tigervnc_comes_in_with_a_persons_own_login() -> Result<()> {
     })
     .await?;
     // A wrong password, a target that is not granted and one that does not exist are told by the same words.
-    for (name, password) in
-        [("ada:1", "not the password"), ("ada:9", PASSWORD), ("ada", PASSWORD), ("eve:1", PASSWORD)]
-    {
+    for (name, password) in [
+        ("ada:1", "not the password"),
+        ("ada:9", PASSWORD),
+        ("ada:nothing", PASSWORD),
+        ("ada", PASSWORD),
+        ("eve:1", PASSWORD),
+    ] {
         let viewer = start(name, password).await?;
         let refusal = |line: &str| line.contains("the name, the password or the ticket").then_some(());
         viewer.child().line("the refusal", refusal).await.with_context(|| name.to_owned())?;

@@ -61,3 +61,25 @@ async fn a_key_from_a_variable_is_changed_by_variables() -> Result<()> {
     std::fs::metadata(dir.path().join("secret.key")).err().context("a key file was made")?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_tokens_of_a_running_server_follow_a_new_key() -> Result<()> {
+    let house = House::start().await?;
+    let ada = house.person("ada", "user").await?;
+    let me = async |token: &str| house.bear(token, "GET", "/api/auth/me", "").await;
+    assert_eq!(me(&ada.access).await?.status, 200);
+    gatehouse(house.dir.path(), &["secret", "rotate"]).run().await?;
+    // The old key is gone, and with it whatever anybody signs with it.
+    let refused = me(&ada.access).await?;
+    assert_eq!((refused.status, refused.code().as_str()), (401, "access.invalid"), "{refused:?}");
+    let wish = serde_json::json!({ "refresh_token": ada.refresh }).to_string();
+    let renewed = crate::http::send(house.web, "POST", "/api/auth/refresh", &[], &wish).await?;
+    let access = renewed.json()["access_token"].as_str().context("no token")?.to_owned();
+    assert_eq!(me(&access).await?.status, 200);
+    // Whoever starts now reads what the running server signed.
+    let House { dir, child, .. } = house;
+    drop(child);
+    let house = House::open(dir, &[]).await?;
+    assert_eq!(house.bear(&access, "GET", "/api/auth/me", "").await?.status, 200);
+    Ok(())
+}

@@ -21,6 +21,7 @@ pub(crate) struct House {
 impl House {
     pub(crate) fn start(
         target: SocketAddr,
+        desks: usize,
         directory: &Path,
         certificate: Option<&Certificate>,
     ) -> Result<(House, Child)> {
@@ -34,7 +35,7 @@ impl House {
             None => "mode = \"off\"".to_owned(),
         };
         let configuration = format!(
-            "[web]\nlisten = \"127.0.0.1:0\"\nhosts = [\"{HOST}\"]\n[web.tls]\n{tls}\n[native]\nenabled = false\n"
+            "[web]\nlisten = \"127.0.0.1:0\"\nhosts = [\"{HOST}\"]\n[web.tls]\n{tls}\n[native]\nenabled = false\n[limits]\nperson = 1000000\n"
         );
         let file = directory.join("gatehouse.toml");
         std::fs::write(&file, configuration)?;
@@ -58,8 +59,11 @@ impl House {
         let mut line = house.line()?;
         let link = format!(r#"{{"token":"{}"}}"#, greeting.token);
         (_, house.cookie) = line.post(&house.origin, "/api/auth/link", "", &link)?;
-        let entry = format!(r#"{{"name":"bench","url":"vnc://{target}"}}"#);
-        line.post(&house.origin, "/api/targets", &house.cookie, &entry)?;
+        // One person has one session on each target.
+        for number in 1..=desks {
+            let entry = format!(r#"{{"name":"bench {number}","url":"vnc://{target}"}}"#);
+            line.post(&house.origin, "/api/targets", &house.cookie, &entry)?;
+        }
         Ok((house, child))
     }
 
@@ -68,9 +72,10 @@ impl House {
         Line::connect(self.address, self.tls.as_ref())
     }
 
-    /// Asks for a ticket; answers the path of its WebSocket.
-    pub(crate) fn ticket(&self, line: &mut Line) -> Result<String> {
-        let (body, _) = line.post(&self.origin, "/api/vm/1/console/request", &self.cookie, "{}")?;
+    /// Asks for a ticket to the target of this number, from 1 on; answers the path of its WebSocket.
+    pub(crate) fn ticket(&self, line: &mut Line, desk: usize) -> Result<String> {
+        let wish = format!("/api/vm/{desk}/console/request");
+        let (body, _) = line.post(&self.origin, &wish, &self.cookie, "{}")?;
         let path = body.split("\"websocket_path\":\"").nth(1).and_then(|rest| rest.split('"').next());
         path.map(str::to_owned).context("no ticket")
     }

@@ -63,13 +63,14 @@ fn main() -> Result<()> {
         anyhow::bail!("what is {unknown}? One of {known:?}");
     }
     let wants = |part: &str| arguments.is_empty() || arguments.iter().any(|a| a == part);
+    let desks = if wants("sessions") || wants("memory") { plan.sessions } else { 1 };
     process::raise_open_files();
     println!("Congestion control: {}", congestion());
     for over_tls in [false, true].into_iter().filter(|t| if *t { !clear } else { !tls }) {
         println!("\n# {}", if over_tls { "Over TLS 1.3" } else { "In clear" });
         let target = target::start()?;
         let directory = tempfile::tempdir_in(beside_us()?)?;
-        let mut peers = Peer::start_all(target, directory.path(), over_tls)?;
+        let mut peers = Peer::start_all(target, desks, directory.path(), over_tls)?;
         peers.retain(|peer| only.as_ref().is_none_or(|name| name == peer.name));
         if wants("streams") {
             streams::measure(&peers, &plan)?;

@@ -31,7 +31,12 @@ enum Door {
 }
 
 impl Peer {
-    pub(crate) fn start_all(target: SocketAddr, directory: &Path, over_tls: bool) -> Result<Vec<Peer>> {
+    pub(crate) fn start_all(
+        target: SocketAddr,
+        desks: usize,
+        directory: &Path,
+        over_tls: bool,
+    ) -> Result<Vec<Peer>> {
         let certificate = if over_tls { Some(Certificate::make(directory)?) } else { None };
         let tls = certificate.as_ref();
         let client = tls.map(|c| Arc::clone(&c.client));
@@ -47,7 +52,7 @@ impl Peer {
         add("nginx", Door::Tcp, nginx(target, &directory.join("nginx"), "", tls));
         add("nginx 64k", Door::Tcp, nginx(target, &directory.join("nginx-64k"), wide, tls));
         add("websockify", Door::WebSocket, websockify(target, tls));
-        let (house, child) = House::start(target, &directory.join("house"), tls)?;
+        let (house, child) = House::start(target, desks, &directory.join("house"), tls)?;
         let address = house.address;
         add("gateway", Door::Ticket(Box::new(house)), Ok((address, child)));
         Ok(peers)
@@ -76,7 +81,7 @@ impl Peer {
     /// One session.
     pub(crate) fn connect(&self) -> Result<Viewer> {
         let mut visitor = self.visitor()?;
-        let path = visitor.path()?;
+        let path = visitor.path(0)?;
         visitor.open(&path)
     }
 
@@ -108,10 +113,11 @@ pub(crate) struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
-    /// Where the next session's WebSocket is; asks for a ticket where one is needed.
-    pub(crate) fn path(&mut self) -> Result<String> {
+    /// Where the WebSocket of a session is, whose number no other session has meanwhile; asks for a ticket where one is
+    /// needed.
+    pub(crate) fn path(&mut self, number: usize) -> Result<String> {
         match (&self.peer.door, &mut self.line) {
-            (Door::Ticket(house), Some(line)) => house.ticket(line),
+            (Door::Ticket(house), Some(line)) => house.ticket(line, number + 1),
             _ => Ok("/ws".to_owned()),
         }
     }

@@ -54,7 +54,7 @@ fn programs<'a>(peers: &'a [Peer], plan: &Plan) -> impl Iterator<Item = (&'a Pee
 fn churn(peer: &Peer, people: usize, count: usize) -> Result<(f64, f64)> {
     let clock = || peer.cpu_ever() * 1e3;
     let start = clock();
-    let paths = each_of(peer, people, count, |visitor, _| visitor.path())?;
+    let paths = each_of(peer, people, count, |visitor, number| visitor.path(number))?;
     thread::sleep(REST);
     let issued = clock();
     each_of(peer, people, count, |visitor, number| {
@@ -108,8 +108,8 @@ fn settled(peer: &Peer) -> f64 {
 }
 
 fn crowd(peer: &Peer, count: usize) -> Result<Vec<Viewer>> {
-    each_of(peer, VISITORS, count, |visitor, _| {
-        let path = visitor.path()?;
+    each_of(peer, VISITORS, count, |visitor, number| {
+        let path = visitor.path(number)?;
         let mut viewer = visitor.open(&path)?;
         viewer.let_go();
         Ok(viewer)

@@ -9,6 +9,7 @@ pub(crate) struct Model {
     pub id: Uuid,
     pub number: i32,
     pub name: String,
+    pub name_key: String,
     pub address: String,
     pub security: String,
     pub username: Option<String>,
@@ -20,6 +21,7 @@ pub(crate) struct Model {
     pub description: String,
     pub thumbnails: bool,
     pub version: i64,
+    pub origin: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

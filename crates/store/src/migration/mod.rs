@@ -4,6 +4,9 @@
 mod m0001_first;
 mod m0002_vnc_auth;
 mod m0003_people;
+mod m0004_origins;
+mod m0005_target_names;
+mod m0006_ticket_login;
 
 use crate::connection::Database;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
@@ -20,6 +23,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_first::Migration),
             Box::new(m0002_vnc_auth::Migration),
             Box::new(m0003_people::Migration),
+            Box::new(m0004_origins::Migration),
+            Box::new(m0005_target_names::Migration),
+            Box::new(m0006_ticket_login::Migration),
         ]
     }
 }
@@ -50,7 +56,7 @@ pub(crate) async fn take_down(database: &Database) -> Result<(), DbErr> {
 mod tests {
     use super::*;
     use crate::{DatabaseUrl, Options};
-    use model::target::Kind;
+    use model::target::{Kind, Origin};
     use sea_orm::{FromQueryResult, Statement};
 
     #[derive(FromQueryResult)]
@@ -149,6 +155,105 @@ mod tests {
         let expected = [("t1".to_owned(), Kind::Vnc, 0, 1), ("t2".to_owned(), Kind::TestCard, 0, 1)];
         assert_eq!(found, expected);
         store.close().await;
+    }
+
+    /// Whose word an address is nobody wrote down before the fourth step: where there are people, only what operators
+    /// were never let enter is an administrator's.
+    async fn origins_are_found_out(url: DatabaseUrl, is_peopled: bool) {
+        let database = Database::connect(&url, &Options::default()).await.unwrap();
+        let transaction = locked(&database).await.unwrap();
+        Migrator::up(&transaction, Some(3)).await.unwrap();
+        let id = |n: i32| match database.dialect() {
+            "sqlite" => format!("x'{n:032x}'"),
+            _ => format!("'{n:032x}'"),
+        };
+        let time = "'2026-11-20T12:00:00+00:00'";
+        let mut rows: Vec<String> = ["desk.example", "127.0.0.1", "localhost", "localhost.example", "::1"]
+            .map(|host| format!(r#"{{"tcp":{{"host":"{host}","port":5901}}}}"#))
+            .to_vec();
+        rows.push(r#"{"unix":{"path":"/run/desk"}}"#.to_owned());
+        for (n, address) in (1..).zip(&rows) {
+            let sql = format!(
+                "INSERT INTO targets (id, number, name, address, security, created_at, updated_at)
+                 VALUES ({}, {n}, 't{n}', '{address}', '{{}}', {time}, {time})",
+                id(n)
+            );
+            transaction.execute_unprepared(&sql).await.unwrap();
+        }
+        if is_peopled {
+            let sql = format!(
+                "INSERT INTO users (id, name, name_key, display_name, role, subject_id, created_at, updated_at)
+                 VALUES ({}, 'ada', 'ada', 'Ada', 'admin', {}, {time}, {time})",
+                id(1),
+                id(2)
+            );
+            transaction.execute_unprepared(&sql).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        database.close().await;
+        let store = crate::Store::open(&url, Options::default()).await.unwrap();
+        let found: Vec<_> = store.targets().list().await.unwrap().into_iter().map(|t| t.origin).collect();
+        use Origin::{Administrator, Operator};
+        let unknown = if is_peopled { Operator } else { Administrator };
+        assert_eq!(found, [unknown, Administrator, Administrator, unknown, Administrator, Administrator]);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn origins_on_sqlite() {
+        let directory = tempfile::tempdir().unwrap();
+        for is_peopled in [true, false] {
+            let file = directory.path().join(format!("{is_peopled}.db"));
+            origins_are_found_out(DatabaseUrl::file(file), is_peopled).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn origins_on_postgresql() {
+        let server = testkit::pg::Server::obtain().unwrap();
+        for is_peopled in [true, false] {
+            let database = server.database(None).unwrap();
+            origins_are_found_out(database.url().parse().unwrap(), is_peopled).await;
+        }
+    }
+
+    /// Names that became one are told apart by the target's number.
+    async fn names_stay_apart(url: DatabaseUrl) {
+        let database = Database::connect(&url, &Options::default()).await.unwrap();
+        let transaction = locked(&database).await.unwrap();
+        Migrator::up(&transaction, Some(3)).await.unwrap();
+        let time = "'2026-11-20T12:00:00+00:00'";
+        for (n, name) in (1..).zip(["Desk", "desk", "ＤＥＳＫ", "desk 2", "مكتب"]) {
+            let id = match database.dialect() {
+                "sqlite" => format!("x'{n:032x}'"),
+                _ => format!("'{n:032x}'"),
+            };
+            let sql = format!(
+                "INSERT INTO targets (id, number, name, address, security, created_at, updated_at)
+                 VALUES ({id}, {n}, '{name}', '\"test_card\"', '{{}}', {time}, {time})"
+            );
+            transaction.execute_unprepared(&sql).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        database.close().await;
+        let store = crate::Store::open(&url, Options::default()).await.unwrap();
+        let names: Vec<_> = store.targets().list().await.unwrap().into_iter().map(|t| t.name).collect();
+        assert_eq!(names, ["Desk", "desk 2a", "ＤＥＳＫ 3", "desk 2", "مكتب"]);
+        assert_eq!(store.targets().find_by_name("DESK").await.unwrap().unwrap().number, 1);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn names_stay_apart_on_sqlite() {
+        let directory = tempfile::tempdir().unwrap();
+        names_stay_apart(DatabaseUrl::file(directory.path().join("g.db"))).await;
+    }
+
+    #[tokio::test]
+    async fn names_stay_apart_on_postgresql() {
+        let server = testkit::pg::Server::obtain().unwrap();
+        let database = server.database(None).unwrap();
+        names_stay_apart(database.url().parse().unwrap()).await;
     }
 
     #[tokio::test]

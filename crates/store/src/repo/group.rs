@@ -1,11 +1,12 @@
 //! Groups: people on one side, targets on the other, and operators who look after both.
 
 use crate::entity::{group, group_member, user};
-use crate::repo::person::{Done, PeopleError, check_name, check_text, fold_name, name_conflict, written};
+use crate::repo::person::{Done, PeopleError, check_text, name_conflict, sought, written};
 use crate::transaction::Transaction;
 use crate::value::{containing, from_column, moment};
 use crate::{AuditEntry, Listed, Store, StoreError, UserRecord, Window};
 use chrono::{DateTime, Utc};
+use model::name::{self, Name};
 use model::{GroupId, UserId};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -86,15 +87,15 @@ impl Groups {
     /// Adds a group.
     ///
     /// # Errors
-    /// [`PeopleError::NameTaken`], [`PeopleError::NameInvalid`], or the database's.
+    /// [`PeopleError::NameTaken`], [`PeopleError::Name`], or the database's.
     pub async fn add(&self, new: NewGroup, audit: AuditEntry, now: DateTime<Utc>) -> Done<GroupRecord> {
-        check_name(&new.name)?;
+        let name = Name::new(&new.name)?;
         check_text(&new.description, MAX_DESCRIPTION)?;
         let at = moment(now);
         let row = group::Model {
             id: new.id.0,
-            name_key: fold_name(&new.name),
-            name: new.name,
+            name_key: name.key(),
+            name: name.into(),
             description: new.description,
             version: 1,
             created_at: at,
@@ -128,10 +129,8 @@ impl Groups {
     /// # Errors
     /// The database's.
     pub async fn find_by_name(&self, name: &str) -> Result<Option<GroupRecord>, StoreError> {
-        if name.contains('\0') {
-            return Ok(None);
-        }
-        let query = group::Entity::find().filter(group::Column::NameKey.eq(fold_name(name)));
+        let Some(key) = sought(name) else { return Ok(None) };
+        let query = group::Entity::find().filter(group::Column::NameKey.eq(key));
         Ok(self.store.read(|db| Box::pin(query.one(db))).await?.map(record))
     }
 
@@ -144,7 +143,7 @@ impl Groups {
         search: Option<&str>,
         window: Window,
     ) -> Result<Listed<GroupRecord>, StoreError> {
-        let search = search.map(fold_name);
+        let search = search.map(name::key);
         let named = search.map(|text| Expr::col(group::Column::NameKey).like(containing(&text)));
         let all = group::Entity::find().filter(Condition::all().add_option(named));
         let query =
@@ -168,9 +167,8 @@ impl Groups {
         audit: AuditEntry,
         now: DateTime<Utc>,
     ) -> Done<GroupRecord> {
-        if let Some(name) = &change.name {
-            check_name(name)?;
-        }
+        let name = change.name.as_deref().map(Name::new).transpose()?.map(String::from);
+        let change = GroupChange { name, ..change };
         if let Some(description) = &change.description {
             check_text(description, MAX_DESCRIPTION)?;
         }
@@ -325,7 +323,7 @@ async fn change_entry(
         return Ok(Err(PeopleError::ChangedMeanwhile));
     }
     if let Some(name) = change.name {
-        row.name_key = fold_name(&name);
+        row.name_key = name::key(&name);
         row.name = name;
     }
     if let Some(description) = change.description {

@@ -9,6 +9,7 @@ use crate::transaction::Transaction;
 use crate::value::{containing, from_column, moment};
 use crate::{AuditEntry, Listed, Store, StoreError, TokenHash, Window};
 use chrono::{DateTime, Utc};
+use model::name::{self, Name, NameError};
 use model::{Coded, Role, Secret, SubjectId, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -17,7 +18,7 @@ use sea_orm::{
 };
 use std::collections::HashMap;
 
-/// The longest name, in bytes.
+/// The longest display name, in bytes.
 const MAX_NAME: usize = 255;
 /// The longest name of a language, in bytes.
 const MAX_LANGUAGE: usize = 20;
@@ -126,10 +127,8 @@ pub enum PeopleError {
     #[error("this name is taken; choose another one")]
     NameTaken,
     /// The name cannot be one.
-    #[error(
-        "a name has 1 to 255 bytes, no `:` or `/`, no spaces around it, and no control or invisible characters"
-    )]
-    NameInvalid,
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// A text cannot be kept as it is.
     #[error("a text is too long, or has characters that cannot be seen; write it anew")]
     TextInvalid,
@@ -151,7 +150,7 @@ impl Coded for PeopleError {
     fn code(&self) -> &'static str {
         match self {
             PeopleError::NameTaken => "people.name_taken",
-            PeopleError::NameInvalid => "people.name_invalid",
+            PeopleError::Name(error) => error.code(),
             PeopleError::TextInvalid => "people.text_invalid",
             PeopleError::NotFound => "people.not_found",
             PeopleError::ChangedMeanwhile => "people.changed_meanwhile",
@@ -161,44 +160,12 @@ impl Coded for PeopleError {
     }
 }
 
-/// A name as it is compared: two names that differ by case, width or composition only are one.
-pub fn fold_name(name: &str) -> String {
-    model::name::key(name)
-}
-
-/// What may be a name. Characters that cannot be seen or that turn the text around would let one name look like
-/// another; `:` and `/` separate names from targets and from paths.
-pub(crate) fn check_name(name: &str) -> Result<(), PeopleError> {
-    let bad = |c: char| c.is_control() || matches!(c, ':' | '/') || is_invisible(c);
-    // The folded name may be longer and has a column of the same length.
-    let too_long = name.len() > MAX_NAME || fold_name(name).len() > MAX_NAME;
-    if name.is_empty() || too_long || name.trim() != name || name.chars().any(bad) {
-        return Err(PeopleError::NameInvalid);
-    }
-    Ok(())
-}
-
-/// Unicode's format characters: directional marks, embeddings, overrides and isolates, joiners, tags and the like.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        u32::from(c),
-        0xad | 0x34f
-            | 0x61c
-            | 0x115f..=0x1160
-            | 0x17b4..=0x17b5
-            | 0x180b..=0x180f
-            | 0x200b..=0x200f
-            | 0x2028..=0x202e
-            | 0x2060..=0x206f
-            | 0x3164
-            | 0xfe00..=0xfe0f
-            | 0xfeff
-            | 0xffa0
-            | 0xfff0..=0xfffb
-            | 0x1bca0..=0x1bca3
-            | 0x1d173..=0x1d17a
-            | 0xe0000..=0xe0fff
-    )
+/// The key of a name that somebody typed to find what has it; none where nothing can.
+pub(crate) fn sought(name: &str) -> Option<String> {
+    // No name has a NUL, and PostgreSQL refuses to be asked. None is so long either, however it was composed, and to
+    // fold what strangers type costs.
+    let possible = !name.contains('\0') && name.len() <= 4 * name::MAX_KEY;
+    possible.then(|| name::key(name))
 }
 
 /// A text that people read: no control characters but line ends, none that turn text around.
@@ -238,9 +205,9 @@ impl People {
     /// Adds a person.
     ///
     /// # Errors
-    /// [`PeopleError::NameTaken`], [`PeopleError::NameInvalid`], or the database's.
+    /// [`PeopleError::NameTaken`], [`PeopleError::Name`], or the database's.
     pub async fn add(&self, new: NewUser, audit: AuditEntry, now: DateTime<Utc>) -> Done<UserRecord> {
-        check_name(&new.name)?;
+        let new = NewUser { name: Name::of_person(&new.name)?.into(), ..new };
         check_text(&new.display_name, MAX_NAME)?;
         check_text(new.language.as_deref().unwrap_or_default(), MAX_LANGUAGE)?;
         let row = new_row(new, moment(now));
@@ -272,11 +239,8 @@ impl People {
     /// # Errors
     /// The database's.
     pub async fn find_by_name(&self, name: &str) -> Result<Option<UserRecord>, StoreError> {
-        // No name has it, and PostgreSQL refuses to be asked.
-        if name.contains('\0') {
-            return Ok(None);
-        }
-        let query = user::Entity::find().filter(user::Column::NameKey.eq(fold_name(name)));
+        let Some(key) = sought(name) else { return Ok(None) };
+        let query = user::Entity::find().filter(user::Column::NameKey.eq(key));
         self.store.read(|db| Box::pin(query.one(db))).await?.map(record).transpose()
     }
 
@@ -333,9 +297,8 @@ impl People {
         audit: AuditEntry,
         now: DateTime<Utc>,
     ) -> Done<UserRecord> {
-        if let Some(name) = &change.name {
-            check_name(name)?;
-        }
+        let name = change.name.as_deref().map(Name::of_person).transpose()?.map(String::from);
+        let change = UserChange { name, ..change };
         if let Some(name) = &change.display_name {
             check_text(name, MAX_NAME)?;
         }
@@ -523,7 +486,7 @@ async fn change_entry(
     }
     let was_admin = is_active_admin(&row);
     if let Some(name) = change.name {
-        row.name_key = fold_name(&name);
+        row.name_key = name::key(&name);
         row.name = name;
     }
     if let Some(display_name) = change.display_name {
@@ -629,7 +592,7 @@ async fn erase_traces(tx: &Transaction, subject: SubjectId) -> Result<SubjectId,
 }
 
 fn condition(filter: &UserFilter) -> Condition {
-    let search = filter.search.as_deref().map(fold_name);
+    let search = filter.search.as_deref().map(name::key);
     Condition::all()
         .add_option(search.map(|text| {
             Condition::any().add(Expr::col(user::Column::NameKey).like(containing(&text))).add(
@@ -643,7 +606,7 @@ fn condition(filter: &UserFilter) -> Condition {
 pub(crate) fn new_row(new: NewUser, now: DateTime<Utc>) -> user::Model {
     user::Model {
         id: new.id.0,
-        name_key: fold_name(&new.name),
+        name_key: name::key(&new.name),
         name: new.name,
         display_name: new.display_name,
         password_hash: new.password_hash.map(|hash| hash.expose().to_owned()),

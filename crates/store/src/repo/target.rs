@@ -3,12 +3,13 @@
 use crate::entity::{sequence, target};
 use crate::repo::access::{granted_to, shared_with};
 use crate::repo::group::MAX_DESCRIPTION;
-use crate::repo::person::check_text;
+use crate::repo::person::{check_text, sought};
 use crate::transaction::Transaction;
 use crate::value::{containing, from_column, from_json, moment, to_json};
 use crate::{AuditEntry, Grant, Grants, Listed, Sealed, Store, StoreError, Window, always, if_so};
 use chrono::{DateTime, Utc};
-use model::target::{Address, Identity, Kind, Security};
+use model::name::{self, Name, NameError};
+use model::target::{Address, Identity, Kind, Origin, Security};
 use model::{Coded, TargetId, UserId};
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
@@ -21,10 +22,12 @@ use sea_orm::{
 pub struct NewTarget {
     /// Fresh.
     pub id: TargetId,
-    /// Unique among targets; what people type.
+    /// Unique among targets, as [`name::key`] compares names; what people type.
     pub name: String,
     /// Where it listens.
     pub address: Address,
+    /// Who says so.
+    pub origin: Origin,
     /// What its entry allows.
     pub security: Security,
     /// For security types that ask for a name.
@@ -50,6 +53,8 @@ pub struct TargetRecord {
     pub name: String,
     /// Where it listens.
     pub address: Address,
+    /// Who says so, see [`TargetChange::address`].
+    pub origin: Origin,
     /// What its entry allows.
     pub security: Security,
     /// For security types that ask for a name.
@@ -74,16 +79,18 @@ pub struct TargetRecord {
 
 /// What to change about a target; `None` leaves a field as it is.
 ///
-/// INVARIANT: a change of address, kind, identity or security floor erases the stored password and the pinned identity,
-/// unless the same change brings new ones: a secret never goes to a place that it was not entered for.
+/// INVARIANT: a change of address, kind, identity or security floor, and leave to go without certificates, erases the
+/// stored password and the pinned identity, unless the same change brings new ones: a secret never goes to a place that
+/// it was not entered for.
 #[derive(Clone, Default, Debug)]
 pub struct TargetChange {
     /// The version that the caller saw; none where nobody looked.
     pub version: Option<u64>,
     /// New name.
     pub name: Option<String>,
-    /// New address.
-    pub address: Option<Address>,
+    /// An address, and who enters it. The address that an administrator enters is theirs from then on, also where it
+    /// was there already; by anybody else a new address becomes an operator's, and the same one stays whose it was.
+    pub address: Option<(Address, Origin)>,
     /// New user name, or none.
     pub username: Option<Option<String>>,
     /// New sealed password, or none.
@@ -117,12 +124,12 @@ pub enum AddTargetError {
     /// Another target has this name.
     #[error("a target of this name exists already; choose another name")]
     NameTaken,
-    /// The name is empty, too long or has control characters.
-    #[error("a target's name has 1 to 255 bytes and no control characters")]
-    NameInvalid,
-    /// A tag or the description cannot be kept.
+    /// The name cannot be one.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A tag, the user name or the description cannot be kept.
     #[error(
-        "a target has at most 32 tags of 1 to 50 bytes and a description of at most 4000 bytes, without control characters"
+        "a target has at most 32 tags of 1 to 50 bytes, a user name of at most 255 and a description of at most 4000 bytes, without control characters"
     )]
     TextInvalid,
     /// Somebody else changed it since it was read.
@@ -137,7 +144,7 @@ impl Coded for AddTargetError {
     fn code(&self) -> &'static str {
         match self {
             AddTargetError::NameTaken => "target.name_taken",
-            AddTargetError::NameInvalid => "target.name_invalid",
+            AddTargetError::Name(error) => error.code(),
             AddTargetError::TextInvalid => "target.text_invalid",
             AddTargetError::ChangedMeanwhile => "target.changed_meanwhile",
             AddTargetError::Store(error) => error.code(),
@@ -145,10 +152,10 @@ impl Coded for AddTargetError {
     }
 }
 
-/// The longest name of a target, in bytes.
-const MAX_NAME: usize = 255;
 /// The most tags of a target.
 const MAX_TAGS: usize = 32;
+/// The longest name that a target is logged in to with, in bytes.
+const MAX_USERNAME: usize = 255;
 /// The longest tag, in bytes.
 const MAX_TAG: usize = 50;
 /// The row of `sequences` that numbers targets.
@@ -176,21 +183,24 @@ impl Targets {
     /// Registers a target and gives it the next number.
     ///
     /// # Errors
-    /// [`AddTargetError::NameTaken`], [`AddTargetError::NameInvalid`], or the database's.
+    /// [`AddTargetError::NameTaken`], [`AddTargetError::Name`], or the database's.
     pub async fn add(&self, new: NewTarget, now: DateTime<Utc>) -> Result<TargetRecord, AddTargetError> {
-        check_name(&new.name)?;
+        let name = Name::new(&new.name)?;
+        check_username(new.username.as_deref())?;
         let (tags, description) = (tags(new.tags)?, description(new.description)?);
         let now = moment(now);
         let row = target::Model {
             id: new.id.0,
             number: 0,
-            name: new.name,
+            name_key: name.key(),
+            name: name.into(),
             kind: Kind::of(&new.address).column().to_owned(),
             tags: to_json(&tags)?,
             description,
             thumbnails: new.thumbnails,
             version: 1,
             address: to_json(&new.address)?,
+            origin: new.origin.column().to_owned(),
             security: to_json(&new.security)?,
             username: new.username,
             sealed_secret: new.sealed_secret.map(|s| s.0),
@@ -220,12 +230,13 @@ impl Targets {
         row.map(record).transpose()
     }
 
-    /// The target of this name, exactly as registered.
+    /// The target of this name, as [`name::key`] compares names.
     ///
     /// # Errors
     /// The database's.
     pub async fn find_by_name(&self, name: &str) -> Result<Option<TargetRecord>, StoreError> {
-        let query = target::Entity::find().filter(target::Column::Name.eq(name));
+        let Some(key) = sought(name) else { return Ok(None) };
+        let query = target::Entity::find().filter(target::Column::NameKey.eq(key));
         self.store.read(|db| Box::pin(query.one(db))).await?.map(record).transpose()
     }
 
@@ -304,10 +315,9 @@ impl Targets {
         change: TargetChange,
         now: DateTime<Utc>,
     ) -> Result<Option<TargetRecord>, AddTargetError> {
-        if let Some(name) = &change.name {
-            check_name(name)?;
-        }
+        check_username(change.username.as_ref().and_then(|name| name.as_deref()))?;
         let change = TargetChange {
+            name: change.name.as_deref().map(Name::new).transpose()?.map(String::from),
             tags: change.tags.map(tags).transpose()?,
             description: change.description.map(description).transpose()?,
             ..change
@@ -397,12 +407,18 @@ fn changed_row(
 ) -> Result<target::Model, serde_json::Error> {
     let before: Security = serde_json::from_str(&row.security)?;
     let mut security = change.security.unwrap_or_else(|| before.clone());
-    let address: Address = match change.address {
-        Some(address) => address,
-        None => serde_json::from_str(&row.address)?,
+    let (address, entered_by): (Address, _) = match change.address {
+        Some((address, origin)) => (address, Some(origin)),
+        None => (serde_json::from_str(&row.address)?, None),
     };
     let moved = serde_json::to_string(&address)? != row.address;
-    let is_another = moved || security.identity != before.identity || security.floor != before.floor;
+    if let Some(origin) = entered_by.filter(|&origin| moved || origin == Origin::Administrator) {
+        row.origin = origin.column().to_owned();
+    }
+    // Without certificates anybody on the way can be the target.
+    let anybody = security.anonymous_tls && !before.anonymous_tls;
+    let is_another =
+        moved || anybody || security.identity != before.identity || security.floor != before.floor;
     if is_another && matches!(security.identity, Identity::Pinned(_)) && security.identity == before.identity
     {
         // The next *test connection* shows what there is now.
@@ -421,6 +437,7 @@ fn changed_row(
     row.security = serde_json::to_string(&security)?;
     row.kind = Kind::of(&address).column().to_owned();
     row.name = change.name.unwrap_or(row.name);
+    row.name_key = name::key(&row.name);
     row.username = change.username.unwrap_or(row.username);
     row.tags = change.tags.map_or(Ok(row.tags), |tags| serde_json::to_string(&tags))?;
     row.description = change.description.unwrap_or(row.description);
@@ -433,12 +450,11 @@ fn changed_row(
 fn condition(filter: &TargetFilter) -> Condition {
     use target::Column;
     let found = |text: &String| {
+        let named = Expr::col(Column::NameKey).like(containing(&name::key(text)));
         let pattern = text.to_lowercase();
-        [Column::Name, Column::Description, Column::Address]
-            .into_iter()
-            .fold(Condition::any(), |any, column| {
-                any.add(Func::lower(Expr::col(column)).like(containing(&pattern)))
-            })
+        [Column::Description, Column::Address].into_iter().fold(Condition::any().add(named), |any, column| {
+            any.add(Func::lower(Expr::col(column)).like(containing(&pattern)))
+        })
     };
     let tagged = |tag: &String| {
         // Tags have no quotation marks, so that a quoted one is found whole.
@@ -515,11 +531,14 @@ async fn edit_security(
     Ok(Some(changed.update(tx).await?.security))
 }
 
-fn check_name(name: &str) -> Result<(), AddTargetError> {
-    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err(AddTargetError::NameInvalid);
+/// What a target is logged in to with may be any text that can be typed.
+fn check_username(name: Option<&str>) -> Result<(), AddTargetError> {
+    match name {
+        Some(name) if name.len() > MAX_USERNAME || name.chars().any(char::is_control) => {
+            Err(AddTargetError::TextInvalid)
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn name_conflict(error: StoreError) -> AddTargetError {
@@ -535,6 +554,7 @@ fn record(row: target::Model) -> Result<TargetRecord, StoreError> {
         number: u32::try_from(row.number).map_err(|_| StoreError::Corrupt { column: "targets.number" })?,
         name: row.name,
         address: from_json(&row.address, "targets.address")?,
+        origin: Origin::from_column(&row.origin).ok_or(StoreError::Corrupt { column: "targets.origin" })?,
         security: from_json(&row.security, "targets.security")?,
         username: row.username,
         sealed_secret: row.sealed_secret.map(Sealed),

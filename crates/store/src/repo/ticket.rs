@@ -7,7 +7,7 @@
 use crate::entity::{ticket, vnc_session};
 use crate::transaction::Transaction;
 use crate::value::{end_reason_from, from_json, ingress_from, moment, to_json};
-use crate::{AuditEntry, Owner, Sealed, SessionStatus, Store, StoreError, TokenHash, always};
+use crate::{AuditEntry, LoginId, Owner, Sealed, SessionStatus, Store, StoreError, TokenHash, always};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::session::{EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
@@ -35,6 +35,8 @@ pub struct NewTicket {
     pub subject: String,
     /// Whose it is; none for tickets that are handed out to strangers.
     pub owner: Option<Owner>,
+    /// By which log-in they asked for it.
+    pub login: Option<LoginId>,
     /// Now.
     pub created_at: DateTime<Utc>,
     /// From then on it cannot be taken.
@@ -67,6 +69,8 @@ pub struct TicketRecord {
     pub subject: String,
     /// Whose it is.
     pub owner: Option<Owner>,
+    /// By which log-in they asked for it.
+    pub login: Option<LoginId>,
     /// When it was issued.
     pub created_at: DateTime<Utc>,
     /// From then on it cannot be taken.
@@ -118,6 +122,8 @@ pub struct TakenTicket {
     pub subject: String,
     /// Whose it is.
     pub owner: Option<Owner>,
+    /// By which log-in they asked for it.
+    pub login: Option<LoginId>,
     /// From then on it could not have been taken; the session of a person is over by then, too.
     pub expires_at: DateTime<Utc>,
 }
@@ -283,6 +289,7 @@ impl Tickets {
             sealed_vnc_password: new.sealed_vnc_password.map(|sealed| sealed.0),
             user_id: new.owner.map(|owner| owner.user.0),
             subject_id: new.owner.map(|owner| owner.subject.0),
+            login: new.login.map(LoginId::column),
         };
         let now = row.created_at;
         let Some(user) = row.user_id else {
@@ -364,6 +371,7 @@ impl Tickets {
             target: TargetId(row.target_id),
             policy: from_json(&row.policy, "tickets.policy")?,
             owner: owner(row.user_id, row.subject_id),
+            login: login(row.login)?,
             subject: row.subject,
             expires_at: row.expires_at,
         })
@@ -392,16 +400,16 @@ impl Tickets {
         }
     }
 
-    /// Withdraws a ticket that was not taken. Answers whether it did.
+    /// Withdraws what was asked for by a log-in and not taken. Answers how many.
     ///
     /// # Errors
     /// The database's.
-    pub async fn revoke(&self, id: TicketId) -> Result<bool, StoreError> {
+    pub async fn revoke_by(&self, login: LoginId) -> Result<u64, StoreError> {
         let delete = ticket::Entity::delete_many()
-            .filter(ticket::Column::Id.eq(id.0))
+            .filter(ticket::Column::Login.eq(login.column()))
             .filter(ticket::Column::TakenAt.is_null());
         let done = self.store.write(move |tx| Box::pin(delete.clone().exec(tx))).await?;
-        Ok(done.rows_affected > 0)
+        Ok(done.rows_affected)
     }
 
     /// Withdraws what a person has not taken yet, to one target or to all: a new request takes the place of an earlier
@@ -560,12 +568,20 @@ fn owner(user: Option<Uuid>, subject: Option<Uuid>) -> Option<Owner> {
     Some(Owner { user: UserId(user?), subject: SubjectId(subject?) })
 }
 
+/// One that cannot be read is an error: without it nobody could say whether the ticket still holds.
+fn login(column: Option<String>) -> Result<Option<LoginId>, StoreError> {
+    let read =
+        |text: String| LoginId::from_column(&text).ok_or(StoreError::Corrupt { column: "tickets.login" });
+    column.map(read).transpose()
+}
+
 fn record(row: ticket::Model) -> Result<TicketRecord, StoreError> {
     Ok(TicketRecord {
         id: TicketId(row.id),
         target: TargetId(row.target_id),
         policy: from_json(&row.policy, "tickets.policy")?,
         owner: owner(row.user_id, row.subject_id),
+        login: login(row.login)?,
         subject: row.subject,
         created_at: row.created_at,
         expires_at: row.expires_at,

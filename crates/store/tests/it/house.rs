@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use model::audit::Action;
 use model::session::{EndReason, Ingress};
-use model::target::{Address, Security};
+use model::target::{Address, Origin, Security};
 use model::{BootId, NodeId, Policy, Role, SessionId, SubjectId, TargetId, TicketId, UserId};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -170,6 +170,7 @@ pub(crate) fn new_target(name: &str) -> NewTarget {
         id: TargetId(Uuid::now_v7()),
         name: name.to_owned(),
         address: Address::Tcp { host: "desk.example".to_owned(), port: 5901 },
+        origin: Origin::Administrator,
         security: Security::default(),
         username: None,
         sealed_secret: None,
@@ -211,6 +212,7 @@ pub(crate) fn new_ticket(target: TargetId, token: u8) -> NewTicket {
         policy: Policy { view_only: true, ..Policy::default() },
         subject: "ann".to_owned(),
         owner: None,
+        login: None,
         created_at: noon(),
         expires_at: after(3600),
         sealed_vnc_password: None,

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use store::{
     AuditEntry, GrantRow, GroupChange, GroupRecord, GroupTarget, NewGroup, NewLogin, NewSession, NewTicket,
     NewUser, PageRequest, SessionFilter, TargetFilter, TargetRecord, UserChange, UserFilter, UserRecord, Via,
-    Window, fold_name,
+    Window,
 };
 use uuid::Uuid;
 
@@ -90,24 +90,24 @@ on_both! {
         }
         // A person may write their own name differently.
         people.change(bob.id, 1, rename("BOB"), entry(), noon()).await.unwrap();
-        assert_eq!(fold_name("ΣΊΣΥΦΟΣ"), fold_name("σίσυφος"));
         // Nothing of a refused change is written down.
         assert_eq!(house.whole_log().await, 3);
     }
 
     async fn names_that_deceive_are_refused(house) {
         let people = house.store.people();
-        let long = "x".repeat(256);
-        // A name of 255 bytes that is longer in lower case.
-        let grows = "İ".repeat(127);
-        for name in [
-            "", " ann", "ann ", "an\0n", "an\nn", "\u{202e}nna", "an\u{200b}n", "a\u{2066}nn", "ann\u{feff}",
-            "ann:desk", "a/b", &long, &grows,
+        let long = "x".repeat(81);
+        for (name, code) in [
+            ("", "name.empty"), ("an\0n", "name.forbidden"), ("an\nn", "name.forbidden"), ("\u{202e}nna", "name.forbidden"),
+            ("an\u{200b}n", "name.forbidden"), ("ann:desk", "name.separator"), ("a/b", "name.separator"), (&long, "name.too_long"),
         ] {
             let refused = people.add(new_user(name, Role::User), entry(), noon()).await.unwrap_err();
-            assert_eq!(refused.code(), "people.name_invalid", "{name:?}");
+            assert_eq!(refused.code(), code, "{name:?}");
         }
-        for name in ["<script>alert(1)</script>".replace('/', ""), "'; DROP TABLE users; --".to_owned(), "أحمد".to_owned(), "a@b.example".to_owned(), "x".repeat(255)] {
+        // Nobody sees what stands around a name.
+        let trimmed = people.add(new_user(" sue ", Role::User), entry(), noon()).await.unwrap();
+        assert_eq!(trimmed.name, "sue");
+        for name in ["<script>alert(1)</script>".replace('/', ""), "'; DROP TABLE users; --".to_owned(), "أحمد".to_owned(), "a@b.example".to_owned(), "x".repeat(80)] {
             let new = NewUser { display_name: name.clone(), ..new_user(&name, Role::User) };
             people.add(new, entry(), noon()).await.unwrap();
             assert_eq!(people.find_by_name(&name).await.unwrap().unwrap().name, name);
@@ -371,7 +371,7 @@ on_both! {
         people.grants().set(grant(&ann, &desk), entry(), noon()).await.unwrap();
         house.join(&house.group("class").await, &ann, false).await;
         let cookie = hash();
-        let login = NewLogin { cookie, expires_at: after(900), idle: Default::default(), address: String::new(), device: Some(hash()), user_agent: None };
+        let login = NewLogin { cookie, expires_at: after(900), idle: Default::default(), address: String::new(), device: Some(hash()), footprint: None, user_agent: None };
         house.store.logins().start(&ann, login, entry(), noon()).await.unwrap();
         let ticket = NewTicket { owner: Some(ann.owner()), ..new_ticket(desk.id, 1) };
         house.store.tickets().issue(ticket.clone()).await.unwrap();

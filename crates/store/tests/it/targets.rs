@@ -3,13 +3,21 @@
 use crate::house::{new_session, new_target, new_ticket, noon, on_both, stored_noon};
 use model::Coded;
 use model::audit::Action;
-use model::target::{Address, Identity, Kind, Security, Strength};
+use model::target::{Address, Identity, Kind, Origin, Security, Strength};
 use std::sync::Mutex;
 use std::time::Duration;
 use store::{
-    AddTargetError, AuditEntry, NewTarget, Resealed, Sealed, SealedAt, TargetChange, TargetFilter,
-    TicketState, Window,
+    AuditEntry, NewTarget, Resealed, Sealed, SealedAt, TargetChange, TargetFilter, TicketState, Window,
 };
+
+fn other() -> Address {
+    Address::Tcp { host: "other.example".to_owned(), port: 5901 }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is the value of a field that may be left out")]
+fn by_administrator(address: Address) -> Option<(Address, Origin)> {
+    Some((address, Origin::Administrator))
+}
 
 on_both! {
     async fn every_field_comes_back(house) {
@@ -80,14 +88,28 @@ on_both! {
         house.target("desk").await;
         let other = house.target("other").await;
         let targets = house.store.targets();
-        let taken = targets.add(new_target("desk"), noon()).await.unwrap_err();
-        assert_eq!(taken.code(), "target.name_taken");
-        let rename = TargetChange { name: Some("desk".to_owned()), ..TargetChange::default() };
-        let taken = targets.change(other.id, rename, noon()).await.unwrap_err();
-        assert_eq!(taken.code(), "target.name_taken");
-        for bad in ["", "a\nb", &"x".repeat(256)] {
+        for same in ["desk", " DESK ", "ｄｅｓｋ", "de\u{200d}sk"] {
+            let taken = targets.add(new_target(same), noon()).await.unwrap_err();
+            assert_eq!(taken.code(), "target.name_taken", "{same}");
+            let rename = TargetChange { name: Some(same.to_owned()), ..TargetChange::default() };
+            let taken = targets.change(other.id, rename, noon()).await.unwrap_err();
+            assert_eq!(taken.code(), "target.name_taken", "{same}");
+            assert_eq!(targets.find_by_name(same).await.unwrap().unwrap().name, "desk", "{same}");
+        }
+        assert_eq!(targets.find_by_name("de\0sk").await.unwrap(), None);
+        for (bad, code) in [("", "name.empty"), ("a\nb", "name.forbidden"), (&"x".repeat(81), "name.too_long")] {
             let refused = targets.add(new_target(bad), noon()).await.unwrap_err();
-            assert!(matches!(refused, AddTargetError::NameInvalid), "{bad:?}");
+            assert_eq!(refused.code(), code, "{bad:?}");
+            let rename = TargetChange { name: Some(bad.to_owned()), ..TargetChange::default() };
+            assert_eq!(targets.change(other.id, rename, noon()).await.unwrap_err().code(), code, "{bad:?}");
+        }
+        // Also not what a target is logged in to with; PostgreSQL would not even store a NUL.
+        for bad in ["a\0b", "a\nb", &"x".repeat(256)] {
+            let new = NewTarget { username: Some(bad.to_owned()), ..new_target("new") };
+            assert_eq!(targets.add(new, noon()).await.unwrap_err().code(), "target.text_invalid", "{bad:?}");
+            let change = TargetChange { username: Some(Some(bad.to_owned())), ..TargetChange::default() };
+            let refused = targets.change(other.id, change, noon()).await.unwrap_err();
+            assert_eq!(refused.code(), "target.text_invalid", "{bad:?}");
         }
     }
 
@@ -96,7 +118,7 @@ on_both! {
         let later = crate::house::after(5);
         let targets = house.store.targets();
         let change = TargetChange {
-            address: Some(Address::TestCard),
+            address: by_administrator(Address::TestCard),
             sealed_secret: Some(Some(Sealed(vec![9]))),
             username: Some(Some("bob".to_owned())),
             ..TargetChange::default()
@@ -116,7 +138,7 @@ on_both! {
     async fn a_secret_does_not_follow_to_another_place(house) {
         let pinned = |pin: &str| Identity::Pinned(pin.repeat(32));
         let old = Security { identity: pinned("ab"), seen: Some(Strength::Authenticated), ..Security::default() };
-        let elsewhere = || Some(Address::Tcp { host: "other.example".to_owned(), port: 5901 });
+        let elsewhere = || by_administrator(other());
         let none = TargetChange::default;
         let security = |edit: fn(&mut Security)| {
             let mut security = old.clone();
@@ -128,10 +150,10 @@ on_both! {
         let cases = [
             (none(), true, pinned("ab"), true),
             (TargetChange { name: Some("new".to_owned()), username: Some(None), ..none() }, true, pinned("ab"), true),
-            (TargetChange { address: Some(new_target("x").address), ..none() }, true, pinned("ab"), true),
-            (TargetChange { security: security(|s| s.anonymous_tls = true), ..none() }, true, pinned("ab"), true),
+            (TargetChange { address: by_administrator(new_target("x").address), ..none() }, true, pinned("ab"), true),
+            (TargetChange { security: security(|s| s.anonymous_tls = true), ..none() }, false, first_use.clone(), true),
             (TargetChange { address: elsewhere(), ..none() }, false, first_use.clone(), false),
-            (TargetChange { address: Some(Address::TestCard), ..none() }, false, first_use.clone(), false),
+            (TargetChange { address: by_administrator(Address::TestCard), ..none() }, false, first_use.clone(), false),
             (TargetChange { address: elsewhere(), security: security(|_| {}), ..none() }, false, first_use.clone(), false),
             (TargetChange { security: security(|s| s.floor = Strength::EncryptedVerified), ..none() }, false, first_use.clone(), true),
             (TargetChange { security: security(|s| s.identity = Identity::Verify), ..none() }, false, Identity::Verify, true),
@@ -151,6 +173,30 @@ on_both! {
             let again = TargetChange { name: None, sealed_secret: Some(fresh.clone()), ..change };
             let changed = targets.change(added.id, again, noon()).await.unwrap().unwrap();
             assert_eq!(changed.sealed_secret, fresh);
+        }
+    }
+
+    async fn an_address_is_the_word_of_who_entered_it(house) {
+        use Origin::{Administrator, Operator};
+        let targets = house.store.targets();
+        let first = new_target("x").address;
+        // Whose it was; what is sent, and by whom; whose it is then.
+        for (n, (before, sent, after)) in [
+            (Administrator, None, Administrator),
+            (Operator, None, Operator),
+            (Administrator, Some((first.clone(), Operator)), Administrator),
+            (Administrator, Some((other(), Operator)), Operator),
+            (Operator, Some((first.clone(), Administrator)), Administrator),
+            (Operator, Some((other(), Administrator)), Administrator),
+            (Operator, Some((other(), Operator)), Operator),
+        ].into_iter().enumerate() {
+            let new = NewTarget { origin: before, ..new_target(&format!("t{n}")) };
+            let added = targets.add(new, noon()).await.unwrap();
+            assert_eq!(added.origin, before);
+            let change = TargetChange { address: sent.clone(), description: Some("x".to_owned()), ..TargetChange::default() };
+            let changed = targets.change(added.id, change, noon()).await.unwrap().unwrap();
+            assert_eq!(changed.origin, after, "{before:?} {sent:?}");
+            assert_eq!(targets.find(added.id).await.unwrap().unwrap().origin, after);
         }
     }
 

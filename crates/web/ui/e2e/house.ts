@@ -36,7 +36,7 @@ export const NAMES = {
     viewOnly: 'للمشاهدة فقط',
     keyboard: 'لوحة مفاتيح على الشاشة',
     send: 'إرسال إلى الجهاز',
-    type: 'كتابته كمفاتيح',
+    type: 'كتابته بالمفاتيح',
     touch: 'لوحة المفاتيح',
     text: 'النص',
     end: 'إنهاء',
@@ -47,6 +47,18 @@ export const NAMES = {
     back: 'العودة إلى القائمة',
   },
 } as const;
+
+/** How many different pixels the picture's upper left has: a blank canvas has one. */
+export const COLORS = `(() => {
+  const canvas = document.querySelector('.live canvas');
+  if (!canvas || canvas.width === 0) return 0;
+  const copy = document.createElement('canvas');
+  copy.width = 400;
+  copy.height = 300;
+  const context = copy.getContext('2d');
+  context.drawImage(canvas, 0, 0);
+  return new Set(new Uint32Array(context.getImageData(0, 0, 400, 300).data.buffer)).size;
+})()`;
 
 /** What a console can be opened on. */
 export interface Machine {

@@ -16,7 +16,7 @@ for (const language of LANGUAGES) {
       await shootSizes(page, 'login', language);
       await page.getByText(ar ? 'لا كلمة مرور لديك' : 'No password yet').click();
       await expect(page.getByText('gatehouse admin link')).toBeVisible();
-      await shootPairs(page, 'login-help', language);
+      await shootSizes(page, 'login-help', language);
     });
 
     test('log in: checking a link', async ({ page }) => {
@@ -38,7 +38,7 @@ for (const language of LANGUAGES) {
         await page.goto('/login#token=abc');
         await expect(page.getByRole('alert')).toContainText(code);
         await expect(page.getByRole('alert')).toContainText('gatehouse admin link');
-        await shootPairs(page, `login-${state}`, language);
+        await shootSizes(page, `login-${state}`, language);
       });
     }
 
@@ -61,7 +61,7 @@ for (const language of LANGUAGES) {
       await page.keyboard.press('Enter');
       await expect(page.getByRole('alert')).toContainText('door.throttled');
       await expect(go).toBeDisabled();
-      await shootPairs(page, 'login-throttled', language);
+      await shootSizes(page, 'login-throttled', language);
     });
 
     test('log in: the database is locked', async ({ page, watched }) => {
@@ -72,7 +72,7 @@ for (const language of LANGUAGES) {
       await page.locator('input[type=password]').fill('nonsense');
       await page.keyboard.press('Enter');
       await expect(page.getByRole('alert')).toContainText('store.unavailable');
-      await shootPairs(page, 'login-locked', language);
+      await shootSizes(page, 'login-locked', language);
       await page.getByRole('alert').getByRole('button').click();
       await expect(page.getByRole('textbox').first()).toHaveValue('ada');
     });
@@ -95,7 +95,7 @@ for (const language of LANGUAGES) {
       await page.evaluate(() => dispatchEvent(new Event('online')));
       await expect(page.getByRole('status')).toBeVisible();
       expect(new URL(page.url()).pathname).toBe('/login');
-      await shootPairs(page, 'login-expired', language);
+      await shootSizes(page, 'login-ended', language);
       await page.getByRole('textbox').first().fill('ada');
       await page.locator('input[type=password]').fill('right');
       await page.keyboard.press('Enter');
@@ -134,7 +134,7 @@ for (const language of LANGUAGES) {
       await script(page, { '/api/targets': () => undefined });
       await page.goto('/');
       await expect(page.locator('main').getByRole('status')).toBeVisible();
-      await shootPairs(page, 'targets-loading', language);
+      await shootSizes(page, 'targets-loading', language);
     });
 
     test('targets: first use, for those who may add and those who may not', async ({ page }) => {
@@ -146,17 +146,17 @@ for (const language of LANGUAGES) {
       });
       await page.goto('/');
       await expect(page.getByRole('heading', { level: 2 })).toBeVisible();
-      await shootPairs(page, 'targets-empty', language);
+      await shootSizes(page, 'targets-empty', language);
       await page.locator('main a.primary').click();
       await expect(page.getByRole('complementary')).toBeVisible();
-      await shootPairs(page, 'targets-add', language);
+      await shootSizes(page, 'targets-add', language);
       await page.keyboard.press('Escape');
       await expect(page.getByRole('complementary')).toBeHidden();
       me = { ...ME, role: 'user', rights: RIGHTS.user };
       await page.reload();
       await expect(page.getByRole('heading', { level: 2 })).toBeVisible();
       await expect(page.locator('main a.primary')).toHaveCount(0);
-      await shootPairs(page, 'targets-none', language);
+      await shootSizes(page, 'targets-none', language);
     });
 
     test('targets: cards, table, filters in the address', async ({ page }) => {
@@ -173,7 +173,7 @@ for (const language of LANGUAGES) {
       await expect(page.getByRole('row')).toHaveCount(2);
       await page.getByRole('searchbox').fill('nothing of this name');
       await expect(page.getByRole('table')).toHaveCount(0);
-      await shootPairs(page, 'targets-filtered', language);
+      await shootSizes(page, 'targets-filtered', language);
       await page.goto('/?q=lab');
       await expect(page.getByRole('table'), 'the layout is remembered').toBeVisible();
       await expect(page.getByRole('searchbox')).toHaveValue('lab');
@@ -225,7 +225,7 @@ for (const language of LANGUAGES) {
       const more = page.getByRole('button', { name: ar ? /المزيد عن .*Lab desktop/ : /More for .*Lab desktop/ });
       await more.press('Enter');
       await expect(more).toHaveAttribute('aria-expanded', 'true');
-      await shootPairs(page, 'targets-menu', language);
+      await shootSizes(page, 'targets-menu', language);
       await page.keyboard.press('Escape');
       await expect(more).toBeFocused();
       await expect(more).toHaveAttribute('aria-expanded', 'false');
@@ -315,10 +315,10 @@ for (const language of LANGUAGES) {
       await page.goto('/');
       await page.getByRole('listitem').filter({ hasText: 'جهاز المكتبة' }).locator('.primary').click();
       await expect(page.getByRole('alert')).toContainText('target.wrong_password');
-      await shootPairs(page, 'targets-refused', language);
+      await shootSizes(page, 'targets-refused', language);
       await page.getByRole('listitem').filter({ hasText: 'Lab desktop' }).getByRole('button').last().click();
       await expect(page.getByRole('dialog')).toBeVisible();
-      await shootPairs(page, 'targets-own-session', language);
+      await shootSizes(page, 'targets-own-session', language);
     });
 
     test('targets: a link for a viewer program', async ({ page }) => {
@@ -340,7 +340,7 @@ for (const language of LANGUAGES) {
       await page.getByRole('button', { name: ar ? /المزيد عن .*Lab desktop/ : /More for .*Lab desktop/ }).click();
       await page.getByRole('button', { name: ar ? 'لبرنامج العرض' : 'For a viewer program' }).click();
       await expect(page.getByRole('dialog')).toContainText('vnc://');
-      await shootPairs(page, 'targets-native', language);
+      await shootSizes(page, 'targets-native', language);
     });
 
     test('targets: the server failed', async ({ page, watched }) => {
@@ -348,7 +348,7 @@ for (const language of LANGUAGES) {
       await script(page, { '/api/targets': (route) => route.fulfill(problem(503, 'store.unavailable')) });
       await page.goto('/');
       await expect(page.getByRole('alert')).toContainText('store.unavailable');
-      await shootPairs(page, 'targets-error', language);
+      await shootSizes(page, 'targets-error', language);
     });
 
     test('targets: offline keeps what was read and says since when', async ({ page, watched, context }) => {
@@ -360,7 +360,7 @@ for (const language of LANGUAGES) {
       await context.setOffline(true);
       await expect(page.locator('.stale')).toBeVisible();
       await expect(page.getByRole('main').getByRole('heading', { level: 2 })).toHaveCount(4);
-      await shootPairs(page, 'targets-offline', language);
+      await shootSizes(page, 'targets-offline', language);
       await context.setOffline(false);
     });
 

@@ -1,6 +1,7 @@
 /** The portal together with the program: people come in, get their rights, and everything is accounted for. */
 import type { Browser, BrowserContext, Page } from '@playwright/test';
 import { Guest } from './guest.ts';
+import { COLORS } from './house.ts';
 import { expect, LANGUAGES, prefer, shootPairs, test, watch, type Language } from './page.ts';
 import { Program } from './program.ts';
 
@@ -17,9 +18,18 @@ for (const language of LANGUAGES) {
         more: /المزيد عن /,
         popup: /نافذة مستقلة$/,
         verify: 'تحقق',
+        running: 'لديك جلسة مفتوحة هناك',
         view: 'للمشاهدة فقط',
       }
-    : { freeze: 'Freeze', thaw: 'Thaw', more: /^More for /, popup: /own window$/, verify: 'Verify', view: 'View-only' };
+    : {
+        freeze: 'Freeze',
+        thaw: 'Thaw',
+        more: /^More for /,
+        popup: /own window$/,
+        verify: 'Verify',
+        running: 'You have a session open there',
+        view: 'View-only',
+      };
 
   test.describe.serial(language, () => {
     let program: Program;
@@ -204,6 +214,41 @@ for (const language of LANGUAGES) {
       await expect(page.getByRole('row').filter({ hasText: 'grace' })).toHaveCount(0);
       await page.goto('/sessions?show=ended');
       await expect(page.getByRole('row').filter({ hasText: 'grace' })).toBeVisible();
+      await second.context.close();
+    });
+
+    test('addresses of other products open the console, and end none unasked', async ({ browser }) => {
+      const second = await visitor(browser, language, program.url);
+      await second.page.goto('/auth/login');
+      await second.page.getByRole('textbox').first().fill('grace');
+      await second.page.locator('input[type=password]').fill(SECOND);
+      await second.page.keyboard.press('Enter');
+      await expect(second.page.getByRole('heading', { name: 'Laboratory' })).toBeVisible();
+      const paths = ['/student/console/1', '/teacher/console/1', '/admin/console/1', '/api/console/1/view2'];
+      for (const [index, path] of paths.entries()) {
+        await second.page.goto(path);
+        // What the page before left behind still waits for its viewer.
+        if (index > 0) {
+          await expect(second.page.getByRole('heading', { level: 1 })).toHaveText(words.running);
+          await second.page.locator('.card .button.primary').click();
+        }
+        await expect(second.page.locator('[data-state]'), path).toHaveAttribute('data-state', 'connected');
+        await expect.poll(() => second.page.evaluate<number>(COLORS), { message: path }).toBeGreaterThan(1);
+      }
+      for (const path of ['/vnc-proxy/ws/1', '/api/console/ws/console/1']) {
+        const told = await second.page.evaluate((to) => {
+          const socket = new WebSocket(`${to}?replace=true`, 'binary');
+          socket.binaryType = 'arraybuffer';
+          return new Promise<string>((resolve) => {
+            socket.onmessage = ({ data }) => {
+              resolve(new TextDecoder().decode(data as ArrayBuffer));
+              socket.close();
+            };
+            socket.onclose = ({ code, reason }) => resolve(`${code} ${reason}`);
+          });
+        }, path);
+        expect(told, path).toContain('RFB 003.008');
+      }
       await second.context.close();
     });
 

@@ -2,22 +2,11 @@
 import { expect, test } from '@playwright/test';
 import { BROWSERS, type Visit } from './browsers.ts';
 import { Guest } from './guest.ts';
+import { COLORS } from './house.ts';
 import { LANGUAGES } from './page.ts';
 import { Program } from './program.ts';
 
 const PASSWORD = 'correct horse battery staple';
-
-/** How many different pixels the picture's upper left has: a blank canvas has one. */
-const COLORS = `(() => {
-  const canvas = document.querySelector('.live canvas');
-  if (!canvas || canvas.width === 0) return 0;
-  const copy = document.createElement('canvas');
-  copy.width = 400;
-  copy.height = 300;
-  const context = copy.getContext('2d');
-  context.drawImage(canvas, 0, 0);
-  return new Set(new Uint32Array(context.getImageData(0, 0, 400, 300).data.buffer)).size;
-})()`;
 
 for (const [maker, start] of Object.entries(BROWSERS)) {
   test.describe.serial(maker, () => {

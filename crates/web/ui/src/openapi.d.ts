@@ -1169,7 +1169,10 @@ export interface components {
             pin?: string | null;
             tags?: string[] | null;
             thumbnails?: boolean | null;
-            /** @description Another place. Its stored password and pin are forgotten, unless the same change brings new ones. */
+            /**
+             * @description Another place. Its stored password and pin are forgotten, unless the same change brings new ones. The place that
+             *     an administrator sends is theirs from then on, also if it is the same.
+             */
             url?: string | null;
             username?: string | null;
             /**
@@ -1227,6 +1230,8 @@ export interface components {
                 active_sessions: number;
                 /** @description `host:port`, `unix:/path` or `testcard`. */
                 address: string;
+                /** @description Who entered the address last. What others than administrators enter may not lead to the gateway's own machine. */
+                address_by: components["schemas"]["TargetOrigin"];
                 /** Format: date-time */
                 created_at: string;
                 description: string;
@@ -1316,14 +1321,30 @@ export interface components {
              * @description When an unused ticket ends.
              */
             expires_at: string;
+            /**
+             * Format: int64
+             * @description Seconds that would be left after *extend*; none where the session is not theirs to extend.
+             */
+            extended_s?: number | null;
             /** @description Whether who asks may listen to `/ws/events`; a bare token may not. */
             live_events: boolean;
+            /** @description Whether who asks may change the rules. */
+            may_change_policy: boolean;
+            /** @description Who else looks at the same screen now, those first who came last. */
+            others: components["schemas"]["OtherViewer"][];
+            /** @description The rules that hold for it now. */
+            policy: components["schemas"]["SessionPolicy"];
             /**
              * Format: uuid
              * @description Its session, once the ticket was taken; live events name it.
              */
             session_id?: string | null;
             state: components["schemas"]["ConsoleState"];
+            /**
+             * Format: uuid
+             * @description The target, where who asks may ask for its console anew.
+             */
+            target_id?: string | null;
             target_name: string;
             /**
              * Format: int64
@@ -1554,7 +1575,7 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
-        /** @description A signed position of the chain. */
+        /** @description A signed position of the chain. `gatehouse audit verify --head` reads it, alone or among others. */
         Head: {
             /** Format: date-time */
             at: string;
@@ -1565,9 +1586,13 @@ export interface components {
             delivered_at?: string | null;
             /** @description The entry's hash. */
             hash: string;
+            /** @description The public key that it was signed with, in hexadecimal digits. */
+            key: string;
+            /** @description `gatehouse.audit.head`. */
+            kind: string;
             /** Format: int64 */
             seq: number;
-            /** @description Ed25519 with the public key beside it, in hexadecimal digits. */
+            /** @description Ed25519, in hexadecimal digits. */
             signature: string;
         };
         /** @description Signed heads. */
@@ -1578,7 +1603,7 @@ export interface components {
              * @description Hand it back as `after` for the next page.
              */
             next?: number | null;
-            /** @description What their signatures are verified with, in hexadecimal digits. */
+            /** @description What this installation signs with now, in hexadecimal digits. */
             public_key: string;
         };
         /** @description Whether it works. */
@@ -1699,6 +1724,14 @@ export interface components {
         NewToken: components["schemas"]["ApiToken"] & {
             /** @description For `Authorization: Bearer`; 256 bits in lower-case base32. */
             token: string;
+        };
+        /** @description Somebody else who looks at the same screen now. */
+        OtherViewer: {
+            /** @description The name that they log in with; none for a bare token. */
+            person?: string | null;
+            /** Format: date-time */
+            since: string;
+            view_only: boolean;
         };
         /** @description What a refusal looks like on the wire. */
         ProblemBody: {
@@ -1995,6 +2028,8 @@ export interface components {
             active_sessions: number;
             /** @description `host:port`, `unix:/path` or `testcard`. */
             address: string;
+            /** @description Who entered the address last. What others than administrators enter may not lead to the gateway's own machine. */
+            address_by: components["schemas"]["TargetOrigin"];
             /** Format: date-time */
             created_at: string;
             description: string;
@@ -2029,6 +2064,11 @@ export interface components {
          * @enum {string}
          */
         TargetKind: "tcp" | "unix" | "test_card";
+        /**
+         * @description Who entered a target's address last.
+         * @enum {string}
+         */
+        TargetOrigin: "administrator" | "operator";
         /** @description What a target's entry allows. */
         TargetSecurity: {
             anonymous_tls: boolean;

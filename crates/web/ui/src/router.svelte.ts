@@ -21,6 +21,9 @@ export interface Origin {
 // Tokens are base32 or base64url; anything else is not a console's address.
 const consolePath = /^\/console\/([A-Za-z0-9_-]{16,128})$/;
 const openPath = /^\/open\/([A-Za-z0-9_:.-]{1,80})$/;
+// Lasting addresses that other products had.
+const olderPath =
+  /^(?:\/(?:student|teacher|admin)\/console\/([A-Za-z0-9_:.-]{1,80})|\/api\/console\/([A-Za-z0-9_:.-]{1,80})\/view2)$/;
 const listPath = /^\/(targets|sessions|users|groups|audit)(?:\/([A-Za-z0-9_-]{1,80})(\/edit)?)?$/;
 const SETTINGS: Record<string, SettingsTab> = {
   '/settings': 'profile',
@@ -38,7 +41,8 @@ export function match(given: string): Route {
   if (tab) return { page: 'settings', tab };
   const token = consolePath.exec(path)?.[1];
   if (token) return { page: 'console', token };
-  const target = openPath.exec(path)?.[1];
+  const older = olderPath.exec(path);
+  const target = openPath.exec(path)?.[1] ?? older?.[1] ?? older?.[2];
   if (target) return { page: 'open', target };
   const [found, page, id, edit] = listPath.exec(path) ?? [];
   if (!found) return { page: 'missing', path: given };

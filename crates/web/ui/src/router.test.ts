@@ -18,6 +18,13 @@ describe('addresses', () => {
     expect(match('/open/cluster:112')).toEqual({ page: 'open', target: 'cluster:112' });
   });
 
+  it('that other products had lead to the target they name', () => {
+    for (const path of ['/student/console/7', '/teacher/console/7', '/admin/console/7/', '/api/console/7/view2']) {
+      expect(match(path), path).toEqual({ page: 'open', target: '7' });
+    }
+    expect(match('/nobody/console/7')).toEqual({ page: 'missing', path: '/nobody/console/7' });
+  });
+
   it('name the entry of a list whose panel is open', () => {
     expect(match('/sessions')).toEqual({ page: 'sessions', mode: 'show' });
     expect(match(`/sessions/${ID}`)).toEqual({ page: 'sessions', id: ID, mode: 'show' });
