@@ -84,7 +84,12 @@ impl Thumbnails {
     }
 
     /// Writes down that a person sees a target's screen: once for as long as they keep looking.
-    pub(crate) async fn write_down(&self, store: &Store, person: &Person, target: TargetId) -> Result<(), Problem> {
+    pub(crate) async fn write_down(
+        &self,
+        store: &Store,
+        person: &Person,
+        target: TargetId,
+    ) -> Result<(), Problem> {
         let look = (person.user.id, target);
         if !self.is_known(look, Instant::now()) {
             let entry = person.entry(Action::ThumbnailShown).on(Object::Target(target));

@@ -151,7 +151,13 @@ impl Album {
 
     /// The turn of a picture has come. Answers whether it is still wanted: somebody asked lately, and the entry is
     /// the same.
-    pub(crate) fn handle_turn(&mut self, rules: &Rules, target: TargetId, version: u64, now: Instant) -> bool {
+    pub(crate) fn handle_turn(
+        &mut self,
+        rules: &Rules,
+        target: TargetId,
+        version: u64,
+        now: Instant,
+    ) -> bool {
         let Some(page) = self.pages.get_mut(&target).filter(|page| page.version == version && page.taking)
         else {
             return false;

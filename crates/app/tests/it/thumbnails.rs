@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 
 /// Registers a target that may be pictured; its number.
 async fn add(house: &House, name: &str, address: SocketAddr, password: Option<&str>) -> Result<u64> {
-    let body = json!({ "name": name, "url": format!("vnc://{address}"), "password": password, "thumbnails": true });
+    let body =
+        json!({ "name": name, "url": format!("vnc://{address}"), "password": password, "thumbnails": true });
     let answer = house.ask("POST", "/api/targets", &body.to_string()).await?;
     assert_eq!(answer.status, 201, "{answer:?}");
     answer.json()["number"].as_u64().context("no number")
@@ -116,7 +117,8 @@ async fn only_who_may_open_a_target_sees_its_picture() -> Result<()> {
         assert_eq!((stranger.status, stranger.code().as_str()), (404, "api.not_found"), "{role}");
         house.grant(&someone, number, "{\"view_only\":true}").await?;
         assert_eq!(see(&someone).await?.status, 200, "{role}");
-        let withdrawn = house.ask("DELETE", &format!("/api/users/{}/targets/{number}", someone.id), "").await?;
+        let withdrawn =
+            house.ask("DELETE", &format!("/api/users/{}/targets/{number}", someone.id), "").await?;
         assert_eq!(withdrawn.status, 204);
         assert_eq!(see(&someone).await?.status, 404, "{role}");
     }
@@ -167,7 +169,8 @@ async fn a_server_for_one_viewer_alone_is_pictured_once() -> Result<()> {
     })
     .await?;
     assert_eq!(house.ask("GET", &path(number), "").await?.code(), "thumbnail.off");
-    let codes: Vec<_> = written(&house, "target.changed").await?.iter().map(|row| row["code"].clone()).collect();
+    let codes: Vec<_> =
+        written(&house, "target.changed").await?.iter().map(|row| row["code"].clone()).collect();
     assert_eq!(codes, [json!("snapshot.disturbs")]);
     Ok(())
 }
@@ -194,7 +197,10 @@ async fn a_refusal_is_not_asked_for_again() -> Result<()> {
     })
     .await?;
     let metrics = http::send(house.web, "GET", "/metrics", &[], "").await?.body;
-    assert!(metrics.contains("gatehouse_thumbnails_total{result=\"target.wrong_password\"} 1\n"), "{metrics}");
+    assert!(
+        metrics.contains("gatehouse_thumbnails_total{result=\"target.wrong_password\"} 1\n"),
+        "{metrics}"
+    );
     // With the right one again it is tried anew.
     let change = json!({ "version": entry(&house, number).await?["version"], "password": "correct" });
     house.ask("PATCH", &format!("/api/targets/{number}"), &change.to_string()).await?;

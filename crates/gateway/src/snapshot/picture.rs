@@ -33,7 +33,8 @@ impl Picture {
         let (width, height) = fit((screen.width(), screen.height()), (most_width, most_height));
         let png = encode(&averaged(screen, width, height), width, height)
             .map_err(|_| SnapshotError::Internal("snapshot.encoder"))?;
-        let digest = data_encoding::HEXLOWER.encode(Sha256::digest(&png).first_chunk::<16>().unwrap_or(&[0; 16]));
+        let digest =
+            data_encoding::HEXLOWER.encode(Sha256::digest(&png).first_chunk::<16>().unwrap_or(&[0; 16]));
         Ok(Picture { width, height, png, digest })
     }
 }
@@ -85,7 +86,9 @@ fn averaged(screen: &Framebuffer, width: u16, height: u16) -> Vec<u8> {
 
 fn finish_line(sums: &mut [Sum], area: u64, out: &mut Vec<u8>) {
     for sum in sums {
-        out.extend(std::mem::take(sum).map(|value| u8::try_from((value + area / 2) / area).unwrap_or(u8::MAX)));
+        out.extend(
+            std::mem::take(sum).map(|value| u8::try_from((value + area / 2) / area).unwrap_or(u8::MAX)),
+        );
     }
 }
 

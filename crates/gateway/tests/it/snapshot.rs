@@ -75,7 +75,8 @@ async fn qemu_and_x11vnc_are_pictured_as_their_viewers_see_them() {
     wait::until("equal pictures", wait::LIMIT, async || {
         let picture = gateway.snapshot(&target, &SnapshotLimits::default()).await.ok()?;
         viewer.settle(Duration::from_millis(20)).await.ok()?;
-        (viewer.screen().pixels().iter().any(|&pixel| pixel != 0) && picture == of(viewer.screen())).then_some(())
+        (viewer.screen().pixels().iter().any(|&pixel| pixel != 0) && picture == of(viewer.screen()))
+            .then_some(())
     })
     .await
     .unwrap();
@@ -104,7 +105,11 @@ async fn nothing_is_trusted_for_the_first_time() {
 }
 
 /// A server with a handshake, a screen of this size, and then whatever `speak` sends.
-async fn hostile<F>(width: u16, height: u16, speak: impl FnOnce(TcpStream) -> F + Send + 'static) -> SocketAddr
+async fn hostile<F>(
+    width: u16,
+    height: u16,
+    speak: impl FnOnce(TcpStream) -> F + Send + 'static,
+) -> SocketAddr
 where
     F: Future<Output = std::io::Result<()>> + Send + 'static,
 {
@@ -175,7 +180,9 @@ async fn a_screen_that_is_too_large_is_left_alone() {
 
 #[tokio::test]
 async fn a_silent_server_is_left_after_a_while() {
-    let address = hostile(640, 480, |mut stream| async move { stream.read_to_end(&mut Vec::new()).await.map(drop) }).await;
+    let address =
+        hostile(640, 480, |mut stream| async move { stream.read_to_end(&mut Vec::new()).await.map(drop) })
+            .await;
     assert_eq!(code(address).await, "target.timeout");
     // One that leaves.
     let address = hostile(640, 480, |_| async { Ok(()) }).await;
