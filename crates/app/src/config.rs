@@ -207,6 +207,8 @@ pub(crate) struct Audit {
     pub(crate) webhook: Option<String>,
     /// A file that heads are appended to, best one that can only be appended to.
     pub(crate) file: Option<PathBuf>,
+    /// Days after which names and addresses beside the log are forgotten; 0 for never.
+    pub(crate) people_days: u32,
 }
 
 /// What the later parts of the program will watch for.
@@ -327,7 +329,7 @@ impl Default for Log {
 
 impl Default for Audit {
     fn default() -> Self {
-        Audit { head_seconds: 3600, syslog: None, webhook: None, file: None }
+        Audit { head_seconds: 3600, syslog: None, webhook: None, file: None, people_days: 365 }
     }
 }
 

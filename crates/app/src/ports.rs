@@ -24,9 +24,10 @@ use rfb::handshake::VncResponse;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use store::{
-    AuditEntry, NewSession, Owner, Store, StoreError, TakeError, TakeTicket, TokenHash, VncCandidate,
+    AuditEntry, NewSession, Owner, Sessions, Store, StoreError, TakeError, TakeTicket, TokenHash,
+    VncCandidate,
 };
 use uuid::Uuid;
 
@@ -71,6 +72,8 @@ impl Endpoints for StoredEndpoints {
 
 /// Tickets that one VncAuth response is compared with: unseal and DES take a few microseconds each.
 const VNC_CANDIDATES: u64 = 512;
+/// So often a session's end is tried again that could not be stored.
+const END_AGAIN: Duration = Duration::from_secs(5);
 
 /// Lets native viewers in: by ticket, and people by their own password.
 pub(crate) struct NativeDoor {
@@ -295,8 +298,10 @@ impl Journal for StoredJournal {
                 counters: end.counters,
                 ended_at: at,
             };
-            if let Err(error) = self.store.sessions().audited(ended(&end, ended_by)).end(row).await {
-                tracing::error!(%error, session = %end.session, "A session's end could not be stored");
+            let sessions = self.store.sessions().audited(ended(&end, ended_by));
+            if let Err(error) = sessions.end(row.clone()).await {
+                tracing::error!(%error, session = %end.session, "A session's end could not be stored yet");
+                tokio::spawn(end_later(sessions, row));
             }
             self.thumbnails.session_ended(&self.store, end.target, end.reason).await;
             metrics::counter!("gatehouse_sessions_ended_total", "reason" => end.reason.code()).increment(1);
@@ -361,6 +366,18 @@ fn started(start: &SessionStart, owner: Option<Owner>) -> AuditEntry {
         None => entry,
     };
     entry.with("target", spec.target.to_string()).person(Personal::Address, &spec.viewer.ip().to_string())
+}
+
+/// Stores an end once the database is there again. As many wait as sessions ran when it went: without it none begins.
+/// If the program ends before, its next start closes the row.
+async fn end_later(sessions: Sessions, row: store::SessionEnd) {
+    loop {
+        tokio::time::sleep(END_AGAIN).await;
+        match sessions.end(row.clone()).await {
+            Ok(_) => return tracing::info!(session = %row.id, "A session's end is stored now"),
+            Err(error) => tracing::debug!(%error, session = %row.id, "A session's end cannot be stored yet"),
+        }
+    }
 }
 
 /// What the audit log says of a session that ended.

@@ -37,7 +37,7 @@ use rfb::security::ra2::Ra2Key;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
-use store::{AuditEntry, NewTarget, TargetChange};
+use store::{AuditEntry, NewTarget, Store, TargetChange};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -45,8 +45,10 @@ use uuid::Uuid;
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
 /// So often it is asked whether log-ins and grants behind running sessions still hold.
 const REVIEW: Duration = Duration::from_secs(10);
-/// Expired links and tickets are forgotten at this pace; links a day after they mean nothing.
+/// What is too old is forgotten at this pace.
 const PURGE: Duration = Duration::from_secs(3600);
+/// Expired log-ins and links mean nothing any more.
+const LOGINS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(1);
 /// A taken ticket is what a lost viewer comes back with, and sessions may last for weeks.
 const TICKETS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
 
@@ -339,9 +341,10 @@ fn serve_native(listener: Listener, ingress: Arc<Native>, gateway: Arc<Gateway>,
     );
 }
 
-/// Certificates that change, links that expire.
+/// Certificates that change, and what is forgotten in time.
 fn keep_house(house: &House, certificates: Arc<Certificates>, stop: &CancellationToken) {
     let store = house.store.clone();
+    let people = house.config.audit.people_days;
     let stop = stop.clone();
     tokio::spawn(async move {
         let mut check = tokio::time::interval(CERTIFICATE_CHECK);
@@ -350,18 +353,29 @@ fn keep_house(house: &House, certificates: Arc<Certificates>, stop: &Cancellatio
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = check.tick() => reload(&certificates),
-                _ = purge.tick() => {
-                    let before = Utc::now() - chrono::TimeDelta::days(1);
-                    if let Err(error) = store.logins().purge(before).await {
-                        tracing::warn!(%error, "Expired log-ins could not be forgotten");
-                    }
-                    if let Err(error) = store.tickets().purge(Utc::now() - TICKETS_KEPT).await {
-                        tracing::warn!(%error, "Expired tickets could not be forgotten");
-                    }
-                }
+                _ = purge.tick() => forget(&store, people).await,
             }
         }
     });
+}
+
+/// What is too old goes. What cannot go now goes the next time.
+async fn forget(store: &Store, people_days: u32) {
+    let now = Utc::now();
+    let mut outcomes = vec![
+        ("log-ins", store.logins().purge(now - LOGINS_KEPT).await),
+        ("tickets", store.tickets().purge(now - TICKETS_KEPT).await),
+    ];
+    if people_days > 0 {
+        let before = now - chrono::TimeDelta::days(people_days.into());
+        outcomes
+            .push(("names and addresses beside the audit log", store.audit().forget_people(before).await));
+    }
+    for (what, outcome) in outcomes {
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "Old {what} could not be forgotten");
+        }
+    }
 }
 
 fn reload(certificates: &Certificates) {

@@ -4,7 +4,7 @@ use crate::error::{Problem, ProblemBody};
 use crate::state::Api;
 use crate::unavailable;
 use crate::who::Person;
-use auth::head::Signature;
+use auth::head::{HeadError, Signature};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -155,6 +155,8 @@ pub(crate) struct Verified {
     heads: Option<u64>,
     /// The first entry that is not what was written.
     broken_at: Option<u64>,
+    /// Those of another key, another node's or one from before: they prove nothing here.
+    foreign_heads: Option<u64>,
     /// What is wrong with it: `audit.removed`, `audit.altered`, ...
     code: Option<&'static str>,
     /// The same in words.
@@ -164,17 +166,20 @@ pub(crate) struct Verified {
 /// Follows the whole chain, through every signed head.
 #[utoipa::path(get, path = "/api/audit/verify", tag = "audit", responses((status = 200, body = Verified)))]
 pub(crate) async fn verify(State(api): State<Arc<Api>>, _person: Person) -> Result<Json<Verified>, Problem> {
-    let mut positions = Vec::new();
+    let (mut positions, mut foreign) = (Vec::new(), 0);
     let mut forged = None;
     let mut after = 0;
     loop {
         let heads = api.store.audit().heads(after, false, MAX_PAGE).await.map_err(|e| unavailable(&e))?;
         let Some(last) = heads.last().map(|head| head.position.seq) else { break };
         for head in heads {
-            if let Err(error) = judge(&api, &head) {
-                forged.get_or_insert((head.position.seq, error));
+            match judge(&api, &head) {
+                Ok(()) => positions.push(head.position),
+                Err(HeadError::OtherKey) => foreign += 1,
+                Err(error) => {
+                    forged.get_or_insert((head.position.seq, error));
+                }
             }
-            positions.push(head.position);
         }
         after = last;
     }
@@ -187,6 +192,7 @@ pub(crate) async fn verify(State(api): State<Arc<Api>>, _person: Person) -> Resu
             entries: Some(report.entries),
             hash: Some(hex(&report.hash)),
             heads: Some(report.heads),
+            foreign_heads: Some(foreign),
             broken_at: None,
             code: None,
             detail: None,
@@ -201,6 +207,7 @@ fn broken(seq: u64, code: &'static str, detail: String) -> Verified {
         entries: None,
         hash: None,
         heads: None,
+        foreign_heads: None,
         broken_at: Some(seq),
         code: Some(code),
         detail: Some(detail),
@@ -208,7 +215,7 @@ fn broken(seq: u64, code: &'static str, detail: String) -> Verified {
 }
 
 /// Whether this installation signed the head.
-fn judge(api: &Api, head: &AuditHead) -> Result<(), auth::head::HeadError> {
+fn judge(api: &Api, head: &AuditHead) -> Result<(), HeadError> {
     let signature = Signature::from_bytes(&head.signature)?;
     signature.verify(&api.head_key.public(), head.position, head.at.timestamp_micros())
 }
