@@ -3,6 +3,8 @@
 use crate::house::{Closing, House};
 use crate::http;
 use anyhow::{Context, Result};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Executor};
 use testkit::vnc::{Viewer, ViewerOptions};
 use testkit::wait;
 use testkit::xvnc::{Xvnc, XvncOptions};
@@ -292,5 +294,26 @@ async fn a_stop_tells_viewers_and_leaves_nothing_behind() -> Result<()> {
     assert_eq!(code, 4009, "{reason}");
     let status = house.child.exit(wait::LIMIT).await?;
     assert!(status.success(), "{status}: {}", house.child.output());
+    Ok(())
+}
+
+/// Another program holds the database's write lock when the viewer leaves.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_cannot_be_stored_is_stored_later() -> Result<()> {
+    let house = House::start_in(tempfile::tempdir()?, &["--demo"]).await?;
+    let ticket = house.ticket(1, "{}").await?;
+    let (stream, closing) = house.console(&ticket, "").await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
+    let file = SqliteConnectOptions::new().filename(house.dir.path().join("gatehouse.db"));
+    let mut lock = file.connect().await?;
+    lock.execute("BEGIN IMMEDIATE").await?;
+    drop(viewer);
+    closing.abort();
+    house.child.line("the failure", |line| line.contains("could not be stored yet").then_some(())).await?;
+    assert_eq!(sessions(&house, "active").await?.len(), 1);
+    lock.execute("ROLLBACK").await?;
+    house.child.line("the end", |line| line.contains("end is stored now").then_some(())).await?;
+    assert_eq!(one_session(&house, "terminated").await?["end_reason"], "session.viewer_lost");
     Ok(())
 }
