@@ -2201,6 +2201,7 @@ export interface operations {
                     "application/json": components["schemas"]["Entries"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2209,8 +2210,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2218,8 +2219,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2247,8 +2284,8 @@ export interface operations {
                     "application/x-ndjson": string;
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2256,8 +2293,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2287,8 +2360,8 @@ export interface operations {
                     "application/json": components["schemas"]["Heads"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2296,8 +2369,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2324,8 +2442,8 @@ export interface operations {
                     "application/json": components["schemas"]["Verified"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2333,8 +2451,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2366,6 +2520,15 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description used, expired or unknown */
             401: {
                 headers: {
@@ -2375,8 +2538,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description From a page of another site: `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2384,8 +2547,62 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2417,6 +2634,15 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the name or the password is wrong */
             401: {
                 headers: {
@@ -2426,6 +2652,61 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description From a page of another site: `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2434,25 +2715,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Refused: `code` says why */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2481,8 +2745,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2490,8 +2754,80 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2518,6 +2854,7 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2526,8 +2863,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description From a page of another site: `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2535,8 +2872,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2567,6 +2931,42 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description somebody else changed it meanwhile */
             409: {
                 headers: {
@@ -2576,8 +2976,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2585,8 +2985,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2615,8 +3051,62 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the current password is wrong */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2633,8 +3123,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2642,8 +3132,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2674,6 +3164,15 @@ export interface operations {
                     "application/json": components["schemas"]["Tokens"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description unknown, used or expired: log in again */
             401: {
                 headers: {
@@ -2683,8 +3182,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description From a page of another site: `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2692,8 +3191,62 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2722,7 +3275,35 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleInfo"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description From a page of another site: `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2738,8 +3319,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2747,8 +3328,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2780,8 +3370,8 @@ export interface operations {
                     "application/json": components["schemas"]["Groups"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2789,8 +3379,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2821,6 +3456,42 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the name is taken */
             409: {
                 headers: {
@@ -2830,6 +3501,34 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2838,8 +3537,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2847,8 +3546,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2877,6 +3576,34 @@ export interface operations {
                     "application/json": components["schemas"]["GroupDetail"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2885,8 +3612,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2894,8 +3621,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2922,6 +3667,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2930,8 +3703,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2939,8 +3712,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2973,7 +3764,44 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2990,8 +3818,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ChangedMeanwhile_Group"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2999,8 +3827,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3032,6 +3896,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3040,8 +3932,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3049,8 +3941,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3078,6 +4015,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3086,8 +4051,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3095,8 +4060,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3129,6 +4112,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3137,8 +4148,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3146,8 +4157,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3176,6 +4232,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3184,8 +4268,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3193,8 +4277,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3221,6 +4323,33 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description From a page of another site: `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the database is gone, or the program is stopping */
             503: {
                 headers: {
@@ -3228,24 +4357,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
-                };
-            };
-            /** @description Refused: `code` says why */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -3284,6 +4395,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3292,8 +4404,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3301,8 +4413,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3331,6 +4479,34 @@ export interface operations {
                     "application/json": components["schemas"]["SessionDetail"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3339,8 +4515,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3348,8 +4524,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3376,6 +4570,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3384,8 +4606,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3393,8 +4615,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3421,6 +4661,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3429,8 +4697,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3438,8 +4706,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3470,6 +4756,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3478,8 +4792,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3487,8 +4801,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3515,6 +4874,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3523,8 +4910,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3532,8 +4919,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3560,8 +4965,8 @@ export interface operations {
                     "application/json": components["schemas"]["Status"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3569,8 +4974,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3604,6 +5045,16 @@ export interface operations {
                     "application/json": components["schemas"]["Targets"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3612,8 +5063,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3621,8 +5072,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3653,6 +5131,42 @@ export interface operations {
                     "application/json": components["schemas"]["Target"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3661,6 +5175,34 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3669,8 +5211,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3678,8 +5220,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3709,6 +5251,34 @@ export interface operations {
                     "application/json": components["schemas"]["Target"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3717,8 +5287,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3726,8 +5296,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3755,6 +5343,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3763,8 +5379,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3772,8 +5388,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3807,7 +5441,44 @@ export interface operations {
                     "application/json": components["schemas"]["Target"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3824,6 +5495,34 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ChangedMeanwhile_Target"];
                 };
             };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3832,8 +5531,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3841,8 +5540,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3876,6 +5575,33 @@ export interface operations {
                     "application/json": components["schemas"]["Extended"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description no session runs */
             404: {
                 headers: {
@@ -3885,6 +5611,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3893,8 +5656,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3902,8 +5665,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3937,6 +5700,34 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleTicket"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3945,6 +5736,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3953,8 +5781,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3962,8 +5790,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3991,6 +5819,33 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description no session runs */
             404: {
                 headers: {
@@ -4000,8 +5855,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4009,8 +5864,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4040,6 +5913,34 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleStatus"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4048,8 +5949,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4057,8 +5958,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4088,6 +6007,61 @@ export interface operations {
                     "application/json": components["schemas"]["Tested"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4105,17 +6079,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4142,8 +6107,8 @@ export interface operations {
                     "application/json": components["schemas"]["ApiTokens"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4151,8 +6116,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4183,6 +6184,79 @@ export interface operations {
                     "application/json": components["schemas"]["NewToken"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description the person has too many: `api_token.too_many` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4191,8 +6265,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4200,8 +6274,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4228,6 +6302,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4236,8 +6338,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4245,8 +6347,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4280,8 +6400,8 @@ export interface operations {
                     "application/json": components["schemas"]["Users"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4289,8 +6409,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4321,6 +6486,42 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the name is taken */
             409: {
                 headers: {
@@ -4330,6 +6531,34 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4338,8 +6567,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4347,8 +6576,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4377,6 +6606,34 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4385,8 +6642,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4394,8 +6651,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4422,7 +6697,44 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4439,8 +6751,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4448,8 +6760,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4482,7 +6803,44 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4499,8 +6857,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ChangedMeanwhile_User"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4508,8 +6866,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4538,7 +6932,44 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4554,8 +6985,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4563,8 +6994,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4593,6 +7033,34 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4601,8 +7069,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4610,8 +7078,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4638,7 +7124,44 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4654,8 +7177,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4663,8 +7186,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4691,6 +7223,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4699,8 +7259,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4708,8 +7268,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4740,6 +7318,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4748,6 +7354,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4756,8 +7399,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4765,8 +7408,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4795,6 +7438,34 @@ export interface operations {
                     "application/json": components["schemas"]["UserTargets"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4803,8 +7474,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4812,8 +7483,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4846,6 +7535,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4854,8 +7571,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4863,8 +7580,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4893,6 +7655,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4901,8 +7691,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4910,8 +7700,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4945,6 +7753,16 @@ export interface operations {
                     "application/json": components["schemas"]["Targets"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4953,8 +7771,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4962,8 +7780,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4993,6 +7838,34 @@ export interface operations {
                     "application/json": components["schemas"]["Target"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5001,8 +7874,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5010,8 +7883,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5045,6 +7936,33 @@ export interface operations {
                     "application/json": components["schemas"]["Extended"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description no session runs */
             404: {
                 headers: {
@@ -5054,6 +7972,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5062,8 +8017,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5071,8 +8026,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5106,6 +8061,34 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleTicket"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5114,6 +8097,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5122,8 +8142,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5131,8 +8151,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5160,6 +8180,33 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description no session runs */
             404: {
                 headers: {
@@ -5169,8 +8216,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5178,8 +8225,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5209,6 +8274,34 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleStatus"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5217,8 +8310,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5226,8 +8319,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
