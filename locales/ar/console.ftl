@@ -18,6 +18,15 @@ console-leave = إنهاء الجلسة
 console-trip = { $ms } م.ث
 console-trip-note = زمن الذهاب إلى البوابة والعودة منها
 console-left-note = الوقت المتبقي لهذه الجلسة
+console-extend = تمديد
+console-extended = بقي لهذه الجلسة الآن { $time }.
+console-extend-failed = تعذّر تمديد الجلسة. أعد المحاولة.
+console-ending = يوشك وقت هذه الجلسة أن ينتهي.
+console-ending-last = ستنتهي هذه الجلسة قريبًا، ولا يمكن تمديدها.
+console-close-window = إغلاق النافذة
+rules-changed = تغيّرت قواعد هذه الجلسة، وتجدها في «المزيد».
+others-joined = { $person } على هذه الشاشة الآن أيضًا.
+others-left = لم تعد هذه الشاشة مفتوحة لدى { $person }.
 
 pill-connecting = جارٍ الاتصال
 pill-connected = متصلة
@@ -45,13 +54,16 @@ clipboard = الحافظة
 clipboard-text = النص
 clipboard-waiting = نُسخ نص جديد على الجهاز
 clipboard-send = إرسال إلى الجهاز
-clipboard-type = كتابته كمفاتيح
+clipboard-type = كتابته بالمفاتيح
 clipboard-copy = نسخ
 clipboard-sent = أُرسل النص، ويمكنك لصقه الآن على الجهاز.
 clipboard-typed = كُتب النص.
 clipboard-copied = نُسخ النص إلى حافظتك.
-clipboard-lossy = لا تقبل حافظة هذا الجهاز سوى حروف أوروبا الغربية. قد ينجح خيار «كتابته كمفاتيح».
+clipboard-lossy = لا تقبل حافظة هذا الجهاز سوى حروف أوروبا الغربية. قد ينجح خيار «كتابته بالمفاتيح».
 clipboard-view-only = لا يمكن إرسال شيء في جلسة للمشاهدة فقط.
+clipboard-no-in = لا تسمح قواعد هذه الجلسة بنسخ النص من هنا إلى الجهاز.
+clipboard-no-way = لا تسمح قواعد هذه الجلسة بنسخ النص إلى الجهاز ولا منه.
+clipboard-no-out = لا تسمح قواعد هذه الجلسة بنسخ النص من الجهاز إلى هنا.
 clipboard-sharing-automatic = الحافظتان متزامنتان تلقائيًا.
 clipboard-sharing-ask = يستطيع متصفحك مزامنة الحافظتين إن سمحت له بذلك.
 clipboard-sharing-manual = متصفحك لا يشارك حافظته مع هذه الصفحة. ألصق النص هنا ثم أرسله.
@@ -78,3 +90,18 @@ more-state = الحالة
 more-trip = زمن الذهاب والإياب
 more-left = الوقت المتبقي
 more-bar = إلى الشريط ومنه
+more-others = من غيرك هنا
+more-alone = لا أحد غيرك هنا.
+more-somebody = شخص دخل برابط
+more-others-count = { $count ->
+    [zero] لا أحد غيرك هنا
+    [one] شخص آخر هنا
+    [two] شخصان آخران هنا
+    [few] { $count } أشخاص آخرين هنا
+    [many] { $count } شخصًا آخر هنا
+   *[other] { $count } شخص آخر هنا
+}
+rule-input = الكتابة واستخدام المؤشر
+rule-idle = مهلة الخمول قبل انتهاء الجلسة: { $time }
+rule-yes = مسموح
+rule-no = غير مسموح

@@ -31,16 +31,16 @@ login-expired = انتهت مدة دخولك. سجّل الدخول لتتابع
 login-wrong = اسم المستخدم أو كلمة المرور غير صحيحة
 login-wrong-note = تحقق منهما وأعد المحاولة. انتبه إلى الحروف الكبيرة والصغيرة في كلمة المرور.
 login-throttled = محاولات كثيرة جدًا
-login-wait = يمكنك المحاولة من جديد بعد { $time }.
+login-wait = المدة المتبقية قبل المحاولة التالية: { $time }.
 login-wait-some = انتظر قليلًا ثم أعد المحاولة.
 login-help = لا كلمة مرور لديك، أو نسيتها؟
 login-help-note = يعيّن لك مدير النظام كلمة مرور جديدة من صفحة الأشخاص. أما المدير فيدخل برابط يُستخدم مرة واحدة، يطبعه هذا الأمر على الخادم:
 password-show = إظهار كلمة المرور
-password-make = توليد كلمة
+password-make = توليد كلمة مرور
 password-new = كلمة المرور الجديدة
 password-again = كلمة المرور الجديدة مرة أخرى
 password-current = كلمة المرور الحالية
-password-differs = الكلمتان غير متطابقتين.
+password-differs = كلمتا المرور غير متطابقتين.
 password-rule = { $count ->
     [zero] بلا حد أدنى. بضع كلمات متتالية يسهل تذكرها ويصعب تخمينها.
     [one] حرف واحد على الأقل. بضع كلمات متتالية يسهل تذكرها ويصعب تخمينها.
@@ -56,6 +56,7 @@ welcome-username-note = هذا ما تكتبه عند تسجيل الدخول.
 welcome-save = حفظ ومتابعة
 welcome-done = صار كل شيء جاهزًا
 welcome-done-note = الخطوة التالية أن تعرّف Gatehouse بالشاشات المتاحة، ثم أن تسمح للآخرين بالدخول.
+welcome-done-some = توجد وجهات بالفعل. افتح إحداها، أو أضف وجهاتك، ثم اسمح للآخرين بالدخول.
 welcome-look = إلقاء نظرة أولًا
 
 user-username = اسم المستخدم
@@ -79,6 +80,7 @@ targets-empty-note = الوجهة شاشة يستطيع Gatehouse فتحها: ج
 targets-empty-command = أو من سطر الأوامر على الخادم:
 targets-none = لا شيء لتفتحه بعد
 targets-none-note = لم تُمنح أي وجهة حتى الآن. اسأل مدير النظام أو معلمك، وستظهر هنا حال منحك إياها.
+targets-partial = لا يُعرف الآن من يستخدم الوجهات، فالخادم لم يُجب. يُسأل من جديد عند فتح إحداها.
 targets-search = البحث في الوجهات
 targets-state = الاستخدام
 targets-state-all = كل الوجهات
@@ -157,6 +159,12 @@ target-created = أُضيفت
 target-security = الحماية
 target-username = اسم المستخدم لدى خادم VNC
 target-username-note = للخوادم التي تطلبه فقط.
+target-screen = الشاشة
+target-thumbnails = عرض شاشتها في القوائم
+target-thumbnails-note = يرى صورة مصغّرة منها كل من يحق له فتحها. ولأخذ الصورة تتصل البوابة بها لحظةً، مرة كل { $seconds } ثانية على الأكثر ما دامت القائمة مفتوحة. وبعض خوادم VNC تُخبر من يعمل عليها بذلك.
+target-thumbnails-on = تظهر في القوائم
+target-thumbnails-off = لا تظهر في القوائم
+thumbnail-of = شاشة { $name }
 
 native-title = فتح { $name } في برنامج العرض
 native-note = يفتح هذا وحدة التحكم مرة واحدة، ويدخل به كل من يملكه، فلا تعطه أحدًا.
@@ -259,14 +267,14 @@ sessions-to-targets = إلى الوجهات
 sessions-none-ended = لم تنته أي جلسة بعد
 sessions-what = الوجهة
 sessions-where = الشخص والعنوان
-sessions-since = منذ
+sessions-since = بدأت
 sessions-lasted = المدة
 sessions-rate = المعدل
 sessions-moved = البيانات
 sessions-left = الوقت المتبقي
 sessions-why = سبب الانتهاء
 sessions-unlimited = بلا حد
-sessions-not-done = لم يتم
+sessions-not-done = لم يُنفَّذ
 sessions-count = { $count ->
     [zero] لا جلسات
     [one] جلسة واحدة
@@ -316,6 +324,7 @@ end-note = ستنقطع الشاشة عن المُشاهد فورًا، أما �
 end-note-person = ستنقطع الشاشة فورًا عن { $person }، أما الجهاز نفسه فيواصل العمل.
 end-keep = الإبقاء عليها
 list-more = عرض المزيد
+list-limited = هذه أول { $shown } من أصل { $all }.
 
 policy-title = قواعد هذه الجلسة
 policy-change = تغيير القواعد
@@ -338,7 +347,7 @@ users-search = البحث عن شخص
 users-role-all = كل الأدوار
 users-state-all = كل الحالات
 users-first = أنت وحدك هنا حتى الآن
-users-first-note = أضف من يحتاج إلى شاشة. أما ما يستطيعون فتحه فيُمنح للمجموعات.
+users-first-note = أضف من يحتاجون إلى شاشة. أما ما يستطيعون فتحه فيُمنح لكل منهم على حدة أو لمجموعة كاملة.
 user-title = شخص
 user-role = الدور
 user-last = آخر دخول
@@ -370,21 +379,21 @@ user-erase-note = يُزال الحساب، ويُحذف اسمه وعناوين
 role-note-user = يفتح الوجهات الممنوحة له ويرى جلساته.
 role-note-viewer = يرى الجلسات والأرقام ولا يفتح شيئًا.
 role-note-analyst = كالمُشاهد، ويجمّد الجلسات وينهيها أيضًا.
-role-note-operator = كالمستخدم، ويرعى وجهات مجموعاته وجلساتها أيضًا.
+role-note-operator = كالمستخدم، ويشرف على وجهات مجموعاته وجلساتها أيضًا.
 role-note-admin = يستطيع كل شيء، بما في ذلك إضافة الأشخاص وتغيير الإعدادات.
 saved = تم الحفظ.
 
 groups-title = المجموعات
 groups-search = البحث عن مجموعة
 groups-empty = لا توجد مجموعات بعد
-groups-empty-note = تمنح المجموعة أعضاءها الوجهات نفسها: صف دراسي أو فريق أو مناوبة، ويستطيع أحدهم أن يرعاها.
+groups-empty-note = تمنح المجموعة أعضاءها الوجهات نفسها: صف دراسي أو فريق أو مناوبة، ويستطيع أحدهم أن يشرف عليها.
 group-title = مجموعة
 group-members = الأعضاء
 group-no-members = لا أحد في هذه المجموعة.
 group-no-targets = لا تفتح هذه المجموعة أي وجهة بعد.
-group-operator = يرعاها
-group-operator-of = { $name } يرعى هذه المجموعة
-group-operator-note = من يرعى مجموعة وله دور المشغّل يرى جلساتها ويدير وجهاتها.
+group-operator = يشرف عليها
+group-operator-of = { $name } يشرف على هذه المجموعة
+group-operator-note = من يشرف على مجموعة وله دور المشغّل يرى جلساتها ويدير وجهاتها.
 group-add-member = إضافة عضو
 group-remove-member = إخراج { $name } من المجموعة
 group-add-target = إضافة وجهة
@@ -438,11 +447,12 @@ audit-area-token = رموز الوصول
 
 profile-title = الملف الشخصي
 profile-you = بياناتك
+profile-operates = تشرف عليها
 profile-password-note = يُسجَّل خروجك من كل الأجهزة الأخرى.
 profile-password-done = تغيّرت كلمة مرورك.
 profile-devices = الأجهزة التي سجّلت الدخول منها
 
-tokens-note = يحتاج البرنامج الذي يستعمل الواجهة البرمجية نيابة عنك إلى رمز، ولا يستطيع أكثر مما تستطيعه أنت. لمعرفة كيف تعمل الواجهة:
+tokens-note = يحتاج البرنامج الذي يستخدم الواجهة البرمجية نيابة عنك إلى رمز، ولا يستطيع به أكثر مما تستطيعه أنت. لمعرفة كيف تعمل الواجهة:
 tokens-empty = لا رموز وصول لديك.
 tokens-add = إنشاء رمز
 tokens-name-note = الغرض منه، كي تعرفه لاحقًا.
@@ -452,7 +462,7 @@ scope-read = قراءة القوائم والحالات
 scope-console = فتح وحدات التحكم
 scope-operate = تجميد الجلسات وإنهاؤها وتغييرها
 scope-admin = إدارة الأشخاص والمجموعات والوجهات
-tokens-expires = صالح حتى
+tokens-expires = مدة الصلاحية
 tokens-days = { $count ->
     [zero] اليوم فقط
     [one] يوم واحد
@@ -462,22 +472,23 @@ tokens-days = { $count ->
    *[other] { $count } يوم
 }
 tokens-forever = بلا نهاية
-tokens-used = آخر استعمال
-tokens-never = لم يُستعمل
+tokens-ends = ينتهي
+tokens-used = آخر استخدام
+tokens-never = لم يُستخدم
 tokens-made = هذا هو الرمز «{ $name }»
 tokens-made-note = انسخه الآن، فلن يظهر مرة أخرى. إن ضاع فألغه وأنشئ غيره.
 tokens-kept = احتفظت به
 tokens-revoke = إلغاء
 tokens-revoke-of = إلغاء الرمز { $name }
 tokens-revoke-title = إلغاء الرمز { $name }؟
-tokens-revoke-note = تُرفض البرامج التي تستعمله فورًا، ولا يمكن إعادته إلى الخدمة.
+tokens-revoke-note = تُرفض البرامج التي تستخدمه فورًا، ولا يمكن إعادته إلى الخدمة.
 
 server-title = الخادم
 server-note = تأتي هذه القيم من ملف الإعدادات أو من متغيرات البيئة أو من القيم المبدئية للبرنامج، وتُغيَّر هناك. تسري بعد إعادة التشغيل.
 server-version = الإصدار
-server-uptime = يعمل منذ
+server-uptime = مدة التشغيل
 
-api-docs-note = كل ما تفعله هذه الواجهة يستطيع برنامج أن يفعله. استعمل رمزًا من صفحة «رموز الوصول» في الترويسة ‪Authorization: Bearer‬.
+api-docs-note = كل ما تفعله هذه الواجهة يستطيع برنامج أن يفعله. استخدم رمزًا من صفحة «رموز الوصول» في الترويسة ‪Authorization: Bearer‬.
 api-docs-download = ملف OpenAPI
 api-docs-search = البحث في العمليات
 api-docs-parameters = المعاملات
@@ -488,10 +499,10 @@ welcome-later = ليس الآن
 native-address = العنوان
 native-password = كلمة المرور، تُستخدم مرة واحدة
 native-short = كلمة مرور قصيرة للبرامج القديمة
-native-own = أو أدخل اسم المستخدم { $name } مع كلمة مرورك، بعدد ما تشاء من المرات.
+native-own = أو أدخل اسم المستخدم { $name } مع كلمة مرورك كلما شئت.
 own-targets = وجهاته الخاصة
 own-targets-none = لا شيء سوى وجهات مجموعاته.
-own-target-until = حتى
+own-target-until = تنتهي
 own-target-view-only = للمشاهدة فقط على { $name }
 own-target-remove = سحب { $name }
 group-changed = آخر تغيير
@@ -501,8 +512,8 @@ profile-logout-note = يلزم تسجيل الدخول من جديد على كل
 server-where = أين تُضبط الإعدادات
 audit-heads = { $count ->
     [zero] لا رأس موقّعًا بعد.
-    [one] تمر السلسلة برأس موقّع واحد.
-    [two] تمر السلسلة برأسين موقّعين.
+    [one] تمر السلسلة عبر رأس موقّع واحد.
+    [two] تمر السلسلة عبر رأسين موقّعين.
     [few] تمر السلسلة عبر { $count } رؤوس موقّعة.
     [many] تمر السلسلة عبر { $count } رأسًا موقّعًا.
    *[other] تمر السلسلة عبر { $count } رأس موقّع.
@@ -511,7 +522,7 @@ audit-login-done = تسجيل دخول
 audit-login-refused = رفض تسجيل دخول
 audit-login-ended = تسجيل خروج
 audit-login-all-ended = تسجيل خروج من كل الأجهزة
-audit-login-refresh-reused = استُعمل رمز التجديد مرتين
+audit-login-refresh-reused = استخدام رمز التجديد مرتين
 audit-login-link-issued = إصدار رابط يُستخدم مرة واحدة
 audit-user-added = إضافة شخص
 audit-user-changed = تعديل شخص
@@ -533,6 +544,7 @@ audit-target-added = إضافة وجهة
 audit-target-changed = تعديل وجهة
 audit-target-removed = إزالة وجهة
 audit-target-tested = اختبار اتصال
+audit-thumbnail-shown = مشاهدة شاشة في قائمة
 audit-token-added = إنشاء رمز وصول
 audit-token-revoked = إلغاء رمز وصول
 audit-console-granted = منح وحدة تحكم

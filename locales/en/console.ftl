@@ -18,6 +18,15 @@ console-leave = End the session
 console-trip = { $ms } ms
 console-trip-note = Time from here to the gateway and back
 console-left-note = Time left in this session
+console-extend = Extend
+console-extended = This session has { $time } left now.
+console-extend-failed = The session could not be extended. Try again.
+console-ending = The time of this session is running out.
+console-ending-last = This session ends soon. It cannot be extended.
+console-close-window = Close the window
+rules-changed = The rules of this session changed. They are under “More”.
+others-joined = { $person } is here too now.
+others-left = { $person } is no longer here.
 
 pill-connecting = Connecting
 pill-connected = Connected
@@ -52,6 +61,9 @@ clipboard-typed = Typed.
 clipboard-copied = Copied to your clipboard.
 clipboard-lossy = This machine’s clipboard takes Western European letters only. “Type as keys” may still work.
 clipboard-view-only = In a view-only session nothing can be sent.
+clipboard-no-in = The rules of this session let no text from here into the machine.
+clipboard-no-way = The rules of this session let no text in or out of the machine.
+clipboard-no-out = The rules of this session let no text out of the machine.
 clipboard-sharing-automatic = The two clipboards follow each other.
 clipboard-sharing-ask = Your browser can keep the two clipboards alike if you allow it.
 clipboard-sharing-manual = Your browser does not share its clipboard with this page. Paste here, then send.
@@ -78,3 +90,14 @@ more-state = State
 more-trip = Round trip
 more-left = Time left
 more-bar = To the bar and back
+more-others = Who else is here
+more-alone = Nobody else is here.
+more-somebody = Somebody with a link
+more-others-count = { $count ->
+    [one] { $count } other person is here
+   *[other] { $count } other people are here
+}
+rule-input = Type and use the pointer
+rule-idle = Time without input before the session ends: { $time }
+rule-yes = Allowed
+rule-no = Not allowed

@@ -52,6 +52,7 @@ welcome-username-note = This is what you type to log in.
 welcome-save = Save and go on
 welcome-done = You are set up
 welcome-done-note = Next, tell Gatehouse which screens there are. Then let people in.
+welcome-done-some = There are targets already. Open one, add your own, and let people in.
 welcome-look = Look around first
 
 user-username = User name
@@ -75,6 +76,7 @@ targets-empty-note = A target is a screen that Gatehouse can open: a virtual mac
 targets-empty-command = Or on the server’s command line:
 targets-none = Nothing to open yet
 targets-none-note = Nobody has given you a target. Ask your administrator or teacher; it appears here as soon as they do.
+targets-partial = Who uses the targets is not known now: the server did not say. Opening one asks again.
 targets-search = Search targets
 targets-state = Use
 targets-state-all = All targets
@@ -138,6 +140,12 @@ target-created = Added
 target-security = Security
 target-username = User name at the VNC server
 target-username-note = Only for servers that ask for one.
+target-screen = Screen
+target-thumbnails = Show its screen in lists
+target-thumbnails-note = Whoever may open it sees a small picture of it. For that the gateway connects to it for a moment, at most every { $seconds } seconds while the list is open. Some VNC servers tell the person who works there.
+target-thumbnails-on = Shown in lists
+target-thumbnails-off = Not shown in lists
+thumbnail-of = Screen of { $name }
 
 native-title = { $name } in a viewer program
 native-note = This opens the console once. Whoever has it gets in, so do not pass it on.
@@ -235,12 +243,12 @@ sessions-ended = Ended
 sessions-search = Search by target, person or address
 sessions-state-all = Every state
 sessions-empty = Nobody is connected
-sessions-empty-note = Whoever opens a console appears here at once, with what they do and how long they may.
+sessions-empty-note = Whoever opens a console appears here at once, with what they do and how much time they have.
 sessions-to-targets = To the targets
 sessions-none-ended = No session has ended yet
 sessions-what = Target
 sessions-where = Person and address
-sessions-since = Since
+sessions-since = Started
 sessions-lasted = Lasted
 sessions-rate = Rate
 sessions-moved = Moved
@@ -275,8 +283,8 @@ session-input-counts = { $keys ->
     [one] { $keys } key press
    *[other] { $keys } key presses
 }, { $clipboards ->
-    [one] { $clipboards } clipboard
-   *[other] { $clipboards } clipboards
+    [one] { $clipboards } clipboard text
+   *[other] { $clipboards } clipboard texts
 }
 session-dropped = Messages stopped by rules
 session-end = End
@@ -285,6 +293,7 @@ end-note = The viewer loses the screen at once. The machine itself goes on runni
 end-note-person = { $person } loses the screen at once. The machine itself goes on running.
 end-keep = Keep it
 list-more = Show more
+list-limited = The first { $shown } of { $all } are listed.
 
 policy-title = Rules of this session
 policy-change = Change the rules
@@ -307,7 +316,7 @@ users-search = Search people
 users-role-all = All roles
 users-state-all = Every state
 users-first = So far it is only you
-users-first-note = Add the others who need a screen. What they may open is given to groups.
+users-first-note = Add the others who need a screen. What they may open is chosen with each of them, or given to a group.
 user-title = Person
 user-role = Role
 user-last = Last log-in
@@ -317,7 +326,7 @@ user-enabled = Active
 user-disabled = Disabled
 user-no-password = No password
 user-username-note = What they type to log in. Letters, digits, dots and dashes.
-user-password-note = Hand it over on a safe way; they can change it themselves.
+user-password-note = Hand it over in a safe way; they can change it themselves.
 user-password-set = { $name } logs in with this password from now on. It is shown only here.
 user-own-role = Another administrator has to change your own role.
 user-reset = Set a password
@@ -403,26 +412,28 @@ audit-area-token = API tokens
 
 profile-title = Profile
 profile-you = You
+profile-operates = You look after it
 profile-password-note = All other devices are logged out.
 profile-password-done = Your password is changed.
 profile-devices = Where you are logged in
 
-tokens-note = A program that uses the API on your behalf needs a token. It never may more than you. How the API works:
+tokens-note = A program that uses the API on your behalf needs a token. It may never do more than you may. How the API works:
 tokens-empty = You have no API tokens.
 tokens-add = Make a token
 tokens-name-note = What it is for, so that you know later.
-tokens-scopes = What it may
+tokens-scopes = What it may do
 tokens-scopes-note = Never more than you may yourself.
 scope-read = Read lists and states
 scope-console = Open consoles
 scope-operate = Freeze, end and change sessions
 scope-admin = Manage people, groups and targets
-tokens-expires = Works until
+tokens-expires = Works for
 tokens-days = { $count ->
     [one] { $count } day
    *[other] { $count } days
 }
 tokens-forever = No end
+tokens-ends = Ends
 tokens-used = Last used
 tokens-never = Never
 tokens-made = This is the token “{ $name }”
@@ -431,7 +442,7 @@ tokens-kept = I have it
 tokens-revoke = Revoke
 tokens-revoke-of = Revoke the token { $name }
 tokens-revoke-title = Revoke the token { $name }?
-tokens-revoke-note = Programs that use it are refused at once. It cannot be taken back into use.
+tokens-revoke-note = Programs that use it are refused at once. It cannot be brought back.
 
 server-title = Server
 server-note = These values come from the configuration file, the environment or the program’s defaults, and are changed there. A restart puts them into effect.
@@ -452,7 +463,7 @@ native-short = Short password for old programs
 native-own = Or give the user name { $name } and your own password, as often as you like.
 own-targets = Targets of their own
 own-targets-none = None beside those of their groups.
-own-target-until = until
+own-target-until = ends
 own-target-view-only = View-only on { $name }
 own-target-remove = Take { $name } away
 group-changed = Changed
@@ -491,6 +502,7 @@ audit-target-added = Target added
 audit-target-changed = Target changed
 audit-target-removed = Target removed
 audit-target-tested = Connection tested
+audit-thumbnail-shown = Screen seen in a list
 audit-token-added = API token made
 audit-token-revoked = API token revoked
 audit-console-granted = Console granted

@@ -35,7 +35,7 @@ pub(crate) fn fuzz(args: &[String]) -> Result<()> {
             .arg(&found)
             .arg(root().join("fuzz/corpus").join(&name))
             .arg(format!("-max_total_time={seconds}"))
-            .args(["-runs=20000000", "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1"])
+            .args(["-runs=20000000", "-rss_limit_mb=2048", "-timeout=60", "-print_final_stats=1"])
             .current_dir(&found))?;
     }
     Ok(())

@@ -43,12 +43,18 @@ fn print_conformance() -> Result<()> {
     Ok(())
 }
 
-/// Pages and consoles in a real browser; the tests start the program themselves.
+/// Pages and consoles in a real browser; the tests start the program themselves. Their pictures are complete, too.
 fn browser_tests() -> Result<()> {
+    let screens = target().join("screens");
+    // A picture of an earlier run would stand for one that is no longer taken.
+    if screens.exists() {
+        std::fs::remove_dir_all(&screens)?;
+    }
     let mut command = ui::npm(&["run", "e2e"]);
     command.env("GATEHOUSE_TEST_BINARY", binary());
-    command.env("GATEHOUSE_SCREENS", target().join("screens"));
-    run(instrumented(&mut command))
+    command.env("GATEHOUSE_SCREENS", &screens);
+    run(instrumented(&mut command))?;
+    run(ui::npm(&["run", "screens"]).env("GATEHOUSE_SCREENS", screens))
 }
 
 fn binary() -> PathBuf {

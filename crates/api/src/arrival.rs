@@ -15,11 +15,15 @@ use axum::response::{IntoResponse, Response};
 use gateway::forwarded::{self, ForwardedHeaders};
 use gateway::origin::{OriginError, Sender};
 use model::Coded;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The framework's explanations are a line long.
 const EXPLANATION: usize = 4096;
+/// Headers that proxies add, whichever they are configured to.
+const PASSED_ON: [&str; 6] =
+    ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via"];
 
 /// What the connection knows of itself; an extension of every request on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +83,15 @@ async fn as_problem(response: Response) -> Response {
 
 fn judge(api: &Api, peer: Peer, request: &Request) -> Result<Arrival, Problem> {
     let headers = request.headers();
-    let all = |name: &str| headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect::<Vec<_>>();
-    let (for_, proto, host) = (all("x-forwarded-for"), all("x-forwarded-proto"), all("x-forwarded-host"));
+    let [for_, proto, host] =
+        ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"].map(|name| lines(headers, name));
+    let [for_, proto, host] = [&for_, &proto, &host].map(|lines| texts(lines));
     let told = ForwardedHeaders { forwarded_for: &for_, proto: &proto, host: &host };
     let client = forwarded::client(peer.address.ip(), &told, &api.trusted_proxies);
     let secure = client.secure.unwrap_or(peer.tls);
-    let named = client.host.or_else(|| text(headers, header::HOST));
+    // Of two hosts a proxy may have looked at the other one [RFC 9112, 3.2].
+    let one = headers.get_all(header::HOST).iter().count() == 1;
+    let named = client.host.or_else(|| text(headers, header::HOST).filter(|_| one));
     let places = &api.places;
     places.check_host(named).map_err(refused)?;
     let sender = match places.check_origin(text(headers, header::ORIGIN), secure) {
@@ -113,4 +120,19 @@ fn refused(error: OriginError) -> Problem {
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|v| v.to_str().ok())
+}
+
+/// Every line of a header. One with odd bytes is not left out: whoever sent those would take along what a proxy
+/// appended to them, and pass for the proxy itself.
+fn lines<'a>(headers: &'a HeaderMap, name: &str) -> Vec<Cow<'a, str>> {
+    headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect()
+}
+
+fn texts<'a>(lines: &'a [Cow<'_, str>]) -> Vec<&'a str> {
+    lines.iter().map(AsRef::as_ref).collect()
+}
+
+/// Whether a proxy says that it passes a request on, believed or not.
+pub(crate) fn is_passed_on(headers: &HeaderMap) -> bool {
+    PASSED_ON.iter().any(|name| headers.contains_key(*name))
 }

@@ -4,42 +4,34 @@
 //! The store counts connections, so that the late end of an earlier one does not close the row of
 //! the one that took over. Only sessions that were resumed have a number here.
 
-use crate::who::Login;
-use chrono::{DateTime, Utc};
-use model::{SessionId, SubjectId, TicketId};
+use model::{SessionId, SubjectId};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use store::LoginId;
 
-/// So many tickets are kept without looking for those that expired.
-const TICKETS: usize = 1024;
+/// A session that was opened so lately may not be running yet.
+const BEGINNING: Duration = Duration::from_secs(60);
 
-/// What is known of sessions and of tickets that were not taken yet.
+/// What is known of sessions.
 #[derive(Debug, Default)]
 pub struct Attachments(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     numbers: HashMap<SessionId, u32>,
-    tickets: HashMap<TicketId, Issued>,
-    /// The number of tickets at which those that expired are looked for next.
-    full: usize,
     openings: HashMap<SessionId, Opening>,
     ending: HashMap<SessionId, SubjectId>,
-}
-
-#[derive(Debug)]
-struct Issued {
-    by: Login,
-    until: DateTime<Utc>,
 }
 
 /// How a session was opened.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Opening {
     /// By which log-in.
-    pub(crate) by: Login,
+    pub(crate) by: LoginId,
     /// Keys and pointer messages when it was last looked at.
     pub(crate) input: u64,
+    at: Instant,
 }
 
 impl Attachments {
@@ -65,28 +57,10 @@ impl Attachments {
         self.lock().ending.entry(session).or_insert(by);
     }
 
-    /// A ticket was issued to a log-in.
-    pub(crate) fn issued(&self, ticket: TicketId, by: Login, until: DateTime<Utc>, now: DateTime<Utc>) {
-        let mut state = self.lock();
-        if state.tickets.len() >= state.full.max(TICKETS) {
-            state.tickets.retain(|_, issued| issued.until > now);
-            // Looking at all of them is worth it only once there may be twice as many.
-            state.full = state.tickets.len() * 2;
-        }
-        state.tickets.insert(ticket, Issued { by, until });
-    }
-
-    /// A ticket was taken into a session.
-    pub fn taken(&self, ticket: TicketId, session: SessionId) {
-        let mut state = self.lock();
-        if let Some(issued) = state.tickets.remove(&ticket) {
-            state.openings.insert(session, Opening { by: issued.by, input: 0 });
-        }
-    }
-
-    /// A session was opened by a log-in without a ticket.
-    pub(crate) fn opened(&self, session: SessionId, by: Login) {
-        self.lock().openings.insert(session, Opening { by, input: 0 });
+    /// A session was opened by a log-in; one that goes on keeps what is known of it.
+    pub(crate) fn opened(&self, session: SessionId, by: LoginId) {
+        let opening = Opening { by, input: 0, at: Instant::now() };
+        self.lock().openings.entry(session).or_insert(opening);
     }
 
     /// How a session was opened, where this process saw it.
@@ -101,22 +75,18 @@ impl Attachments {
         }
     }
 
-    /// What a log-in opened, and what it may still open; the latter is forgotten by this.
-    pub(crate) fn of_login(&self, login: Login) -> (Vec<SessionId>, Vec<TicketId>) {
-        let mut state = self.lock();
-        let sessions = state.openings.iter().filter(|(_, o)| o.by.is(login)).map(|(id, _)| *id).collect();
-        let tickets: Vec<_> =
-            state.tickets.iter().filter(|(_, issued)| issued.by.is(login)).map(|(id, _)| *id).collect();
-        for id in &tickets {
-            state.tickets.remove(id);
-        }
-        (sessions, tickets)
+    /// What a log-in opened.
+    pub(crate) fn of_login(&self, login: LoginId) -> Vec<SessionId> {
+        let state = self.lock();
+        state.openings.iter().filter(|(_, opening)| opening.by == login).map(|(id, _)| *id).collect()
     }
 
     /// Forgets sessions that are not running: some never began.
     pub(crate) fn keep(&self, running: &HashSet<SessionId>) {
         let mut state = self.lock();
-        state.openings.retain(|session, _| running.contains(session));
+        state
+            .openings
+            .retain(|session, opening| running.contains(session) || opening.at.elapsed() < BEGINNING);
         state.ending.retain(|session, _| running.contains(session));
     }
 

@@ -3,7 +3,7 @@
 //! An unknown name, a wrong password and a person who may not log in look the same: in what is answered, in what is
 //! asked of the database, and in what is computed. Only judged attempts are written down; the brake holds the others.
 
-use auth::brake::{Attempt, Brake, Familiar};
+use auth::brake::{self, Attempt, Brake, Familiar};
 use auth::password::{Hasher, PasswordError, Verdict};
 use auth::token::Token;
 use chrono::{DateTime, Utc};
@@ -69,9 +69,9 @@ impl Gate {
         Gate { store, hasher, brake: Mutex::default() }
     }
 
-    /// What passwords are hashed with.
-    pub fn hasher(&self) -> &Hasher {
-        &self.hasher
+    /// What new passwords are hashed with, for people who are logged in.
+    pub fn hasher(&self) -> Hasher {
+        self.hasher.for_familiar()
     }
 
     /// The person whose name and password these are.
@@ -82,14 +82,15 @@ impl Gate {
         let found = self.store.people().find_by_name(claim.name).await?;
         // Nobody's id is asked for as much as somebody's.
         let id = found.as_ref().map_or(UserId(Uuid::nil()), |user| user.id);
-        let familiar = self.familiar(id, claim, now).await?;
+        let familiar = self.familiar(id, claim).await?;
         let attempt = match &found {
             Some(user) => Attempt::at(user.id, familiar, claim.address),
             None => Attempt::at_nobody(claim.name, claim.address),
         };
         let under_way = self.admit(attempt)?;
+        let hasher = if familiar.is_some() { self.hasher.for_familiar() } else { self.hasher.clone() };
         let hash = found.as_ref().filter(|user| !user.disabled).and_then(|user| user.password_hash.clone());
-        let verdict = self.hasher.verify(claim.password, hash.as_ref().map(Secret::expose)).await;
+        let verdict = hasher.verify(claim.password, hash.as_ref().map(Secret::expose)).await;
         match (verdict, found) {
             (Ok(Verdict::Right { outdated }), Some(user)) => {
                 under_way.succeeded();
@@ -111,20 +112,14 @@ impl Gate {
     }
 
     /// What is known of the device or the address from earlier log-ins of this person.
-    async fn familiar(
-        &self,
-        user: UserId,
-        claim: &Claim<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Familiar>, StoreError> {
+    async fn familiar(&self, user: UserId, claim: &Claim<'_>) -> Result<Option<Familiar>, StoreError> {
         let logins = self.store.logins();
         if let Some(device) = claim.device
             && logins.knows_device(user, TokenHash(*device.hash().as_bytes())).await?
         {
             return Ok(Some(Familiar::Device(device.hash())));
         }
-        let address = claim.address.to_string();
-        let here = logins.of_user(user, now).await?.iter().any(|login| login.address == address);
+        let here = logins.knows_device(user, footprint(user, claim.address)).await?;
         Ok(here.then_some(Familiar::Address))
     }
 
@@ -135,7 +130,7 @@ impl Gate {
 
     /// The cost of hashes was raised since this one was made.
     async fn rehash(&self, user: UserId, old: Secret, password: &Secret) {
-        match self.hasher.hash(password).await {
+        match self.hasher.for_familiar().hash(password).await {
             Ok(new) => {
                 if let Err(error) = self.store.people().rehash(user, old, Secret::new(new)).await {
                     tracing::warn!(%error, "A password's stronger hash could not be stored");
@@ -148,6 +143,11 @@ impl Gate {
     fn lock(&self) -> MutexGuard<'_, Brake> {
         self.brake.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// By what the store remembers that a person came from an address.
+pub(crate) fn footprint(user: UserId, address: IpAddr) -> TokenHash {
+    TokenHash(*brake::footprint(user, address).as_bytes())
 }
 
 fn refused(claim: &Claim<'_>, found: Option<&UserRecord>) -> AuditEntry {

@@ -22,6 +22,7 @@ mod route;
 mod schema;
 mod state;
 mod table;
+pub mod thumbnails;
 mod who;
 
 pub use arrival::Peer;
@@ -141,7 +142,7 @@ fn people(table: Table) -> Table {
 
 /// `vm` and `target` name the same thing.
 fn targets(table: Table) -> Table {
-    use route::targets;
+    use route::{targets, thumbnails};
     let (see, manage) = (Access::Right(Right::SeeTargets), Access::Right(Right::ManageTargets));
     table
         .get("/api/targets", see, targets::list)
@@ -150,6 +151,7 @@ fn targets(table: Table) -> Table {
         .patch("/api/targets/{id}", manage, targets::change)
         .delete("/api/targets/{id}", manage, targets::remove)
         .post("/api/targets/{id}/test", Access::Right(Right::TestTarget), targets::test)
+        .get("/api/targets/{id}/thumbnail", Access::Right(Right::SeeThumbnails), thumbnails::show)
         .get("/api/vm", see, targets::list)
         .get("/api/vm/{id}", see, targets::show)
 }

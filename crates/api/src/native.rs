@@ -1,7 +1,7 @@
 //! The native door for people: `person:target` as the name, and their own password. The target is its number, its id
 //! or its name.
 
-use crate::gate::{Claim, GateError};
+use crate::gate::{Claim, GateError, footprint};
 use crate::route::console::{ConsoleWish, Granted, end_live, granted, refused};
 use crate::route::door::shorter;
 use crate::state::Api;
@@ -36,7 +36,8 @@ impl Api {
         let login = Login::Password { version: user.session_version };
         let person = Person::new(user, login, None, source.ip());
         let entered = person.entry(Action::LoggedIn).with("by", "native");
-        if let Err(error) = self.store.audit().append(vec![entered], now).await {
+        let footprint = footprint(person.user.id, source.ip());
+        if let Err(error) = self.store.logins().came_by(person.user.id, footprint, entered, now).await {
             tracing::error!(%error, "A log-in at the native door could not be written down");
             return Err(Refusal::Unavailable);
         }
@@ -85,7 +86,7 @@ impl Api {
             return Err(Refusal::Unavailable);
         }
         end_live(self, person, &target, EndReason::Replaced).await.map_err(|_| Refusal::Unavailable)?;
-        self.attachments.opened(session, person.login);
+        self.attachments.opened(session, person.login.id());
         self.replace(session, person.owner(), target.id).await.map_err(|_| Refusal::Unavailable)?;
         let max_duration = shorter(policy.max_duration, expires_at);
         Ok(SessionSpec {

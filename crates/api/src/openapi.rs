@@ -57,6 +57,7 @@ use utoipa::{Modify, OpenApi};
         crate::route::targets::change,
         crate::route::targets::remove,
         crate::route::targets::test,
+        crate::route::thumbnails::show,
         crate::route::console::request,
         crate::route::console::status,
         crate::route::console::extend,

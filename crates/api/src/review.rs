@@ -4,25 +4,30 @@
 //! that end, grants that run out. Who no longer may is shown out; who may only look from now on is held to that.
 
 use crate::state::Api;
-use crate::who::Login;
 use auth::rights::{Via, Who, reach};
 use chrono::Utc;
 use gateway::{SessionSnapshot, SessionsError};
 use model::session::EndReason;
-use model::{Reach, Right, SubjectId};
+use model::{Reach, Right, SubjectId, TargetId};
 use std::collections::HashSet;
-use store::{StoreError, UserRecord};
+use std::time::Instant;
+use store::{LoginId, Owner, StoreError, UserRecord};
 
 /// What becomes of a session.
-enum Verdict {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It goes on by its rules.
     Stays,
+    /// It goes on, for looking only.
     OnlyLooks,
+    /// It may not go on.
     Ends,
 }
 
 impl Api {
     /// Looks at every running session of a person once.
     pub async fn review(&self) {
+        self.thumbnails.tidy(Instant::now());
         let sessions = match self.sessions.list().await {
             Ok(sessions) => sessions,
             Err(error) => return report(&error),
@@ -38,11 +43,11 @@ impl Api {
         for session in sessions {
             let Ok(subject) = session.subject.parse::<SubjectId>() else { continue };
             let done = match self.judge(people.get(&subject), &session).await {
-                Ok(Verdict::Stays) => Ok(true),
-                Ok(Verdict::OnlyLooks) => {
+                Ok(Verdict::OnlyLooks) if !session.policy.view_only => {
                     let policy = model::Policy { view_only: true, ..session.policy };
                     self.sessions.set_policy(session.session, policy).await
                 }
+                Ok(Verdict::Stays | Verdict::OnlyLooks) => Ok(true),
                 Ok(Verdict::Ends) => self.sessions.kill(session.session, EndReason::Killed).await,
                 Err(error) => {
                     undecided(&error);
@@ -60,45 +65,63 @@ impl Api {
         user: Option<&UserRecord>,
         session: &SessionSnapshot,
     ) -> Result<Verdict, StoreError> {
-        let Some(user) = user.filter(|user| !user.disabled) else { return Ok(Verdict::Ends) };
-        let who = Who { user: user.id, role: user.role, via: Via::Login };
-        let grant = match reach(&who, Right::OpenConsole) {
-            Err(_) => return Ok(Verdict::Ends),
-            Ok(Reach::All) => None,
-            Ok(_) => match self.store.people().grants().of(user.id, session.target, Utc::now()).await? {
-                None => return Ok(Verdict::Ends),
-                grant => grant,
-            },
-        };
-        if !self.rules.outlive_login && !self.is_logged_in(user, session).await? {
-            return Ok(Verdict::Ends);
+        let Some(user) = user else { return Ok(Verdict::Ends) };
+        if !self.rules.outlive_login
+            && let Some(opening) = self.attachments.opening(session.session)
+        {
+            if !self.is_logged_in(user, opening.by).await? {
+                return Ok(Verdict::Ends);
+            }
+            let input = session.counters.keys.saturating_add(session.counters.pointers);
+            if input > opening.input {
+                self.attachments.saw_input(session.session, input);
+                self.is_at_work(opening.by).await?;
+            }
         }
-        let only_looks = grant.is_some_and(|grant| grant.view_only) && !session.policy.view_only;
-        Ok(if only_looks { Verdict::OnlyLooks } else { Verdict::Stays })
+        self.judge_by_grant(user, session.target).await
     }
 
-    /// Whether the log-in that opened a session goes on. Whoever works in a console is not idle.
-    async fn is_logged_in(&self, user: &UserRecord, session: &SessionSnapshot) -> Result<bool, StoreError> {
-        let Some(opening) = self.attachments.opening(session.session) else { return Ok(true) };
+    /// Whether somebody may still have what they were given a ticket for: between the two a log-in may have ended, a
+    /// grant may have been withdrawn.
+    pub(crate) async fn judge_ticket(
+        &self,
+        owner: Owner,
+        target: TargetId,
+        by: Option<LoginId>,
+    ) -> Result<Verdict, StoreError> {
+        let Some(user) = self.store.people().find(owner.user).await? else { return Ok(Verdict::Ends) };
+        match by {
+            Some(by) if !self.is_logged_in(&user, by).await? => Ok(Verdict::Ends),
+            _ => self.judge_by_grant(&user, target).await,
+        }
+    }
+
+    async fn judge_by_grant(&self, user: &UserRecord, target: TargetId) -> Result<Verdict, StoreError> {
+        if user.disabled {
+            return Ok(Verdict::Ends);
+        }
+        let who = Who { user: user.id, role: user.role, via: Via::Login };
+        match reach(&who, Right::OpenConsole) {
+            Err(_) => Ok(Verdict::Ends),
+            Ok(Reach::All) => Ok(Verdict::Stays),
+            Ok(_) => Ok(match self.store.people().grants().of(user.id, target, Utc::now()).await? {
+                None => Verdict::Ends,
+                Some(grant) if grant.view_only => Verdict::OnlyLooks,
+                Some(_) => Verdict::Stays,
+            }),
+        }
+    }
+
+    /// Whether a log-in goes on.
+    async fn is_logged_in(&self, user: &UserRecord, login: LoginId) -> Result<bool, StoreError> {
         let now = Utc::now();
-        match opening.by {
-            Login::Cookie { cookie, .. } => {
-                let logins = self.store.logins();
-                if logins.find(cookie, now).await?.is_none() {
-                    return Ok(false);
-                }
-                let input = session.counters.keys.saturating_add(session.counters.pointers);
-                if input > opening.input {
-                    self.attachments.saw_input(session.session, input);
-                    logins.touch(cookie, now).await?;
-                }
-                Ok(true)
-            }
-            Login::Family(family) => {
+        match login {
+            LoginId::Cookie(cookie) => Ok(self.store.logins().find(cookie, now).await?.is_some()),
+            LoginId::Family(family) => {
                 let found = self.store.logins().bearer(user.id, family, user.session_version, now).await?;
                 Ok(found.is_some())
             }
-            Login::ApiToken(id) => {
+            LoginId::ApiToken(id) => {
                 let tokens = self.store.api_tokens().list(Some(user.id)).await?;
                 Ok(tokens.iter().any(|token| {
                     token.id == id
@@ -106,22 +129,28 @@ impl Api {
                         && token.expires_at.is_none_or(|expires_at| expires_at > now)
                 }))
             }
-            Login::Password { version } => Ok(version == user.session_version),
+            LoginId::Password(version) => Ok(version == user.session_version),
         }
     }
 
-    /// A log-in has ended: so do the consoles that it opened, unless the configuration lets them go on.
-    pub(crate) async fn end_consoles_of(&self, login: Login) {
-        let (sessions, tickets) = self.attachments.of_login(login);
-        for ticket in tickets {
-            if let Err(error) = self.store.tickets().revoke(ticket).await {
-                tracing::error!(%error, "A ticket of a log-in that ended could not be withdrawn");
-            }
+    /// Whoever works in a console is not idle.
+    async fn is_at_work(&self, login: LoginId) -> Result<(), StoreError> {
+        match login {
+            LoginId::Cookie(cookie) => self.store.logins().touch(cookie, Utc::now()).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// A log-in has ended: so do the consoles that it opened, unless the configuration lets them go on. Tickets that
+    /// it asked for are withdrawn in any case.
+    pub(crate) async fn end_consoles_of(&self, login: LoginId) {
+        if let Err(error) = self.store.tickets().revoke_by(login).await {
+            tracing::error!(%error, "The tickets of a log-in that ended could not be withdrawn");
         }
         if self.rules.outlive_login {
             return;
         }
-        for session in sessions {
+        for session in self.attachments.of_login(login) {
             if let Err(error) = self.sessions.kill(session, EndReason::Killed).await {
                 report(&error);
             }

@@ -10,6 +10,8 @@ pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod login;
 pub(crate) mod sessions;
+pub(crate) mod standing;
 pub(crate) mod targets;
+pub(crate) mod thumbnails;
 pub(crate) mod tokens;
 pub(crate) mod users;

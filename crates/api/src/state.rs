@@ -41,6 +41,8 @@ pub struct Api {
     pub access_tokens: auth::access::AccessTokens,
     /// What signs the audit log's heads.
     pub head_key: Arc<auth::head::HeadKey>,
+    /// Pictures of targets' screens.
+    pub thumbnails: Arc<crate::thumbnails::Thumbnails>,
     /// How often what may be asked.
     pub limits: crate::limits::Limits,
     /// How long what lasts.

@@ -21,13 +21,16 @@ use model::{ApiTokenId, Coded, Role, Scopes};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use store::{AuditEntry, Owner, TokenHash, UserRecord};
+use store::{AuditEntry, LoginId, Owner, TokenHash, UserRecord};
 use uuid::Uuid;
 
 /// The cookie of a log-in.
 pub(crate) const COOKIE_NAME: &str = "gatehouse_session";
 /// The cookie that tells a device that logged in before from others.
 pub(crate) const DEVICE_NAME: &str = "gatehouse_device";
+/// What a page adds to its reading while somebody is there: pages also read by the clock and listen to events, and who
+/// left an open page behind is idle.
+const ATTENDED: &str = "gatehouse-attended";
 /// An API token's last use is written down at most so often.
 const TOUCH: TimeDelta = TimeDelta::seconds(60);
 
@@ -57,11 +60,13 @@ pub(crate) enum Login {
 }
 
 impl Login {
-    /// Whether it is the same log-in; what else is known of it may have changed.
-    pub(crate) fn is(self, other: Login) -> bool {
-        match (self, other) {
-            (Login::Cookie { cookie: one, .. }, Login::Cookie { cookie: two, .. }) => one == two,
-            (one, two) => one == two,
+    /// Which log-in it is, without what else is known of it.
+    pub(crate) fn id(self) -> LoginId {
+        match self {
+            Login::Cookie { cookie, .. } => LoginId::Cookie(cookie),
+            Login::Family(family) => LoginId::Family(family),
+            Login::ApiToken(id) => LoginId::ApiToken(id),
+            Login::Password { version } => LoginId::Password(version),
         }
     }
 }
@@ -140,7 +145,8 @@ pub(crate) async fn authenticate(
         return Ok(None);
     }
     let Some(cookie) = cookie(headers, COOKIE_NAME) else { return Ok(None) };
-    let reads = matches!(*method, Method::GET | Method::HEAD) && !headers.contains_key(header::UPGRADE);
+    let asks = matches!(*method, Method::GET | Method::HEAD);
+    let reads = asks && !headers.contains_key(header::UPGRADE);
     if !reads && !arrival.sender.may_use(Proof::Cookie) {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
@@ -148,17 +154,23 @@ pub(crate) async fn authenticate(
             "a change by cookie must come from one of our own pages; its Origin header is missing",
         ));
     }
-    by_cookie(api, arrival, hash(&cookie)).await
+    let is_attended = !asks || headers.contains_key(ATTENDED);
+    by_cookie(api, arrival, hash(&cookie), is_attended).await
 }
 
-async fn by_cookie(api: &Api, arrival: Arrival, cookie: TokenHash) -> Result<Option<Person>, Problem> {
+async fn by_cookie(
+    api: &Api,
+    arrival: Arrival,
+    cookie: TokenHash,
+    is_attended: bool,
+) -> Result<Option<Person>, Problem> {
     let now = Utc::now();
     let logins = api.store.logins();
     let Some(signed_in) = logins.find(cookie, now).await.map_err(|e| unavailable(&e))? else {
         return Ok(None);
     };
     let login = signed_in.login;
-    if login.is_stale(now) {
+    if is_attended && login.is_stale(now) {
         logins.touch(cookie, now).await.map_err(|e| unavailable(&e))?;
     }
     let login = Login::Cookie { cookie, expires_at: login.expires_at, idle: login.idle };
@@ -209,14 +221,12 @@ fn invalid(code: &'static str, detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, code, detail)
 }
 
-/// A token in the request's cookies.
+/// A token in the request's cookies. Other programs of the same host may have set some that are no text.
 pub(crate) fn cookie(headers: &HeaderMap, wanted: &str) -> Option<Token> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == wanted)
-        .and_then(|(_, value)| Token::parse(value).ok())
+    let lines = headers.get_all(header::COOKIE).iter();
+    let value = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).find_map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?.trim();
+        pair.strip_prefix(wanted)?.strip_prefix('=')
+    });
+    Token::parse(value?).ok()
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use auth::token::Token;
 use chrono::Utc;
 use model::audit::Action;
-use model::target::{Address, Security};
+use model::target::{Address, Origin, Security};
 use model::{ApiTokenId, Role, Scope, SubjectId, TargetId, UserId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
@@ -86,6 +86,7 @@ async fn people(directory: &Path) -> Result<Vec<Token>> {
         tags: Vec::new(),
         description: String::new(),
         thumbnails: false,
+        origin: Origin::Administrator,
     };
     store.targets().add(new, now).await?;
     let mut tokens = Vec::new();

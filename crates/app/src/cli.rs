@@ -128,6 +128,9 @@ pub(crate) struct TargetAdd {
     /// Allows TLS without a certificate
     #[arg(long)]
     pub(crate) anonymous_tls: bool,
+    /// Lets lists show a small picture of its screen to whoever may open it
+    #[arg(long)]
+    pub(crate) thumbnails: bool,
 }
 
 #[derive(Args, Debug)]

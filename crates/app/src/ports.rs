@@ -5,6 +5,7 @@
 use api::Api;
 use api::attachments::Attachments;
 use api::live::{About, Hub};
+use api::thumbnails::Thumbnails;
 use auth::seal::Sealer;
 use auth::token::Token;
 use chrono::{DateTime, Utc};
@@ -93,40 +94,11 @@ impl Doorkeeper for NativeDoor {
             {
                 return api.admit_by_password(source, username, password).await;
             }
-            let attempt = self.guard.attempt(source.ip()).await.map_err(|_| Refusal::Throttled)?;
-            let Some(token_hash) = self.claimed(claim).await? else {
-                attempt.failed();
-                return Err(Refusal::WrongCredentials);
-            };
-            let session = SessionId(Uuid::now_v7());
-            let wish = TakeTicket { token_hash, session, taken_by: source, resume_hash: None };
-            match self.store.tickets().take(wish, Utc::now()).await {
-                Ok(taken) => {
-                    attempt.succeeded();
-                    let policy = api.settle(session, &taken).await.map_err(|_| Refusal::Unavailable)?;
-                    Ok(SessionSpec {
-                        session,
-                        target: taken.target,
-                        policy,
-                        ingress: Ingress::Native,
-                        viewer: source,
-                        user_agent: None,
-                        subject: taken.subject,
-                        resume: None,
-                    })
+            match self.admit_by_ticket(&api, source, claim).await {
+                Err(refusal @ (Refusal::WrongCredentials | Refusal::TicketSpent)) => {
+                    Err(self.written_down(source, refusal).await)
                 }
-                Err(TakeError::Used { .. } | TakeError::Expired { .. }) => {
-                    attempt.failed();
-                    Err(Refusal::TicketSpent)
-                }
-                Err(TakeError::Store(error)) => {
-                    tracing::error!(%error, "A ticket could not be judged");
-                    Err(Refusal::Unavailable)
-                }
-                Err(_) => {
-                    attempt.failed();
-                    Err(Refusal::WrongCredentials)
-                }
+                judged => judged,
             }
         }
         .boxed()
@@ -136,6 +108,64 @@ impl Doorkeeper for NativeDoor {
 impl NativeDoor {
     fn api(&self) -> Result<Arc<Api>, Refusal> {
         self.api.get().and_then(Weak::upgrade).ok_or(Refusal::Unavailable)
+    }
+
+    async fn admit_by_ticket(
+        &self,
+        api: &Api,
+        source: SocketAddr,
+        claim: NativeClaim,
+    ) -> Result<SessionSpec, Refusal> {
+        let attempt = self.guard.attempt(source.ip()).await.map_err(|_| Refusal::Throttled)?;
+        let Some(token_hash) = self.claimed(claim).await? else {
+            attempt.failed();
+            return Err(Refusal::WrongCredentials);
+        };
+        let session = SessionId(Uuid::now_v7());
+        let wish = TakeTicket { token_hash, session, taken_by: source, resume_hash: None };
+        let taken = match self.store.tickets().take(wish, Utc::now()).await {
+            Ok(taken) => taken,
+            Err(TakeError::Store(error)) => {
+                tracing::error!(%error, "A ticket could not be judged");
+                return Err(Refusal::Unavailable);
+            }
+            Err(refused) => {
+                attempt.failed();
+                return Err(match refused {
+                    TakeError::Used { .. } | TakeError::Expired { .. } => Refusal::TicketSpent,
+                    _ => Refusal::WrongCredentials,
+                });
+            }
+        };
+        attempt.succeeded();
+        let policy = api.settle(session, &taken).await.map_err(|problem| match problem.code() {
+            "ticket.unknown" => Refusal::TicketSpent,
+            _ => Refusal::Unavailable,
+        })?;
+        Ok(SessionSpec {
+            session,
+            target: taken.target,
+            policy,
+            ingress: Ingress::Native,
+            viewer: source,
+            user_agent: None,
+            subject: taken.subject,
+            resume: None,
+        })
+    }
+
+    /// A refused ticket is in the audit log before its viewer is told.
+    async fn written_down(&self, source: SocketAddr, refusal: Refusal) -> Refusal {
+        let entry = AuditEntry::new(Action::ConsoleRefused)
+            .code(refusal.code())
+            .person(Personal::Address, &source.ip().to_string());
+        match self.store.audit().append(vec![entry], Utc::now()).await {
+            Ok(()) => refusal,
+            Err(error) => {
+                tracing::error!(%error, "A refused ticket could not be written down");
+                Refusal::Unavailable
+            }
+        }
     }
 
     /// The ticket that a viewer claims to have.
@@ -173,6 +203,7 @@ pub(crate) struct StoredJournal {
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) attachments: Arc<Attachments>,
+    pub(crate) thumbnails: Arc<Thumbnails>,
     pub(crate) node: NodeId,
     pub(crate) boot: BootId,
 }
@@ -186,12 +217,15 @@ impl Journal for StoredJournal {
             // A session that an earlier run of the program had has its row already.
             let came_back = self.attachments.of(spec.session) > 0;
             let person = self.person(&spec.subject).await.map_err(|e| not_written(&e))?;
-            if !came_back {
-                let entry = started(&start, person.as_ref().map(|(owner, _)| *owner));
-                let sessions = self.store.sessions().audited(entry);
-                let row = self.row(&start, person.as_ref().map(|(owner, _)| *owner), at);
-                sessions.start(row).await.map_err(|e| not_written(&e))?;
-            }
+            let owner = person.as_ref().map(|(owner, _)| *owner);
+            let entry = started(&start, owner);
+            let written = if came_back {
+                // Its end was written down by whoever stopped, or found it dead.
+                self.store.audit().append(vec![entry.with("resumed", true)], at).await
+            } else {
+                self.store.sessions().audited(entry).start(self.row(&start, owner, at)).await
+            };
+            written.map_err(|e| not_written(&e))?;
             let kind = if came_back { "vnc_session_changed" } else { "vnc_session_started" };
             let payload = json!({
                 "session_id": spec.session,
@@ -208,6 +242,15 @@ impl Journal for StoredJournal {
             self.hub.publish_about(spec.session, kind, at, payload);
             metrics::counter!("gatehouse_sessions_started_total").increment(1);
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn not_begun(&self, session: SessionId) -> BoxFuture<'_, ()> {
+        async move {
+            if let Err(error) = self.store.tickets().give_back(session).await {
+                tracing::error!(%error, %session, "A ticket could not be given back");
+            }
         }
         .boxed()
     }
@@ -255,6 +298,7 @@ impl Journal for StoredJournal {
             if let Err(error) = self.store.sessions().audited(ended(&end, ended_by)).end(row).await {
                 tracing::error!(%error, session = %end.session, "A session's end could not be stored");
             }
+            self.thumbnails.session_ended(&self.store, end.target, end.reason).await;
             metrics::counter!("gatehouse_sessions_ended_total", "reason" => end.reason.code()).increment(1);
             metrics::counter!("gatehouse_bytes_total", "from" => "viewer")
                 .increment(end.counters.viewer_bytes);

@@ -13,6 +13,7 @@ use api::attachments::Attachments;
 use api::gate::Gate;
 use api::guard::{Guard, LocalBrake};
 use api::live::Hub;
+use api::thumbnails::{self, Thumbnails};
 use auth::password::{Cost, Crowd, Hasher};
 use auth::rate::Rate;
 use auth::throttle::{Limits, Throttle};
@@ -23,6 +24,7 @@ use gateway::listener::{Accepted, Listener, ListenerOptions};
 use gateway::native::{Native, NativeOptions};
 use gateway::origin::Places;
 use gateway::port::Taps;
+use gateway::snapshot::SnapshotLimits;
 use gateway::test_card::CardHost;
 use gateway::tls::{Certificates, Names, Source};
 use gateway::{Gateway, GatewayLimits, Ports};
@@ -145,6 +147,7 @@ struct Staff {
     guard: Guard,
     hub: Arc<Hub>,
     attachments: Arc<Attachments>,
+    thumbnails: Arc<Thumbnails>,
     door: Arc<NativeDoor>,
 }
 
@@ -163,6 +166,7 @@ impl Staff {
             guard,
             hub: Arc::new(Hub::new(boot.0.simple().to_string())),
             attachments: Arc::new(Attachments::default()),
+            thumbnails: Arc::new(Thumbnails::new(thumbnails::Rules::default(), SnapshotLimits::default())),
             door: Arc::new(door),
         }
     }
@@ -174,6 +178,7 @@ impl Staff {
             store: house.store.clone(),
             hub: Arc::clone(&self.hub),
             attachments: Arc::clone(&self.attachments),
+            thumbnails: Arc::clone(&self.thumbnails),
             node: house.node,
             boot: self.boot,
         };
@@ -211,6 +216,7 @@ impl Staff {
             gate: Arc::new(Gate::new(house.store.clone(), hasher(config)?)),
             access_tokens: secrets::access_tokens(&house.data, &house.keys)?,
             head_key: Arc::clone(&house.head_key),
+            thumbnails: self.thumbnails,
             limits: rates(config),
             rules: rules(config),
             node: house.node,
@@ -313,9 +319,7 @@ fn listen_web(house: &House, certificates: &Arc<Certificates>, proxies: &Trusted
     if house.config.web_is_tls() {
         options.tls = Some(gateway::tls::server::web(certificates)?);
     }
-    if web.proxy_protocol {
-        options.proxies = Some(proxies.clone());
-    }
+    (options.proxies, options.proxy_protocol) = (proxies.clone(), web.proxy_protocol);
     Listener::bind(options).with_context(|| {
         format!("cannot listen on {}: is another program there? --listen chooses another address", web.listen)
     })
@@ -342,9 +346,7 @@ fn listen_native(house: &House, proxies: &TrustedProxies) -> Result<Option<Liste
         return Ok(None);
     }
     let mut options = ListenerOptions::new(native.listen);
-    if native.proxy_protocol {
-        options.proxies = Some(proxies.clone());
-    }
+    (options.proxies, options.proxy_protocol) = (proxies.clone(), native.proxy_protocol);
     let listener = Listener::bind(options).with_context(|| {
         format!("cannot listen on {} for native viewers: choose another with --native, or set native.enabled = false", native.listen)
     })?;

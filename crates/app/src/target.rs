@@ -49,7 +49,7 @@ async fn add(house: &House, wish: TargetAdd) -> Result<()> {
         sealed_secret,
         tags: Vec::new(),
         description: String::new(),
-        thumbnails: false,
+        thumbnails: wish.thumbnails,
     };
     let entry = by_cli(Action::TargetAdded).on(Object::Target(id)).with("name", new.name.as_str());
     let record = house.store.targets().audited(entry).add(new, Utc::now()).await?;

@@ -68,6 +68,7 @@ pub(crate) async fn issue(
         policy,
         subject: "command line".to_owned(),
         owner: None,
+        login: None,
         created_at: now,
         expires_at: now + life,
         sealed_vnc_password: vnc_password.as_ref().map(seal),

@@ -59,6 +59,16 @@ pub enum Familiar {
     Address,
 }
 
+/// By what an address is remembered for one person: a hash of both, so that it leads to no other person's.
+pub fn footprint(user: UserId, from: IpAddr) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(b"gatehouse footprint\0");
+    hash.update(user.0.as_bytes());
+    // Of four bytes or of eight, which are never the same.
+    hash.update(Source::from(from).bytes());
+    Digest(hash.finalize().into())
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Counter {
     Device(Owned<[u8; 32]>),
@@ -267,6 +277,16 @@ mod tests {
         }
         assert_eq!(brake.admit(&Attempt::at(user(1), device(2), v4(1)), now), Ok(()));
         assert_eq!(brake.admit(&Attempt::at(user(2), device(1), v4(1)), now), Ok(()));
+    }
+
+    #[test]
+    fn a_footprint_is_one_persons_and_of_one_network() {
+        let of = |n, address: &str| footprint(user(n), address.parse().unwrap());
+        assert_eq!(of(1, "192.0.2.7"), of(1, "::ffff:192.0.2.7"));
+        assert_eq!(of(1, "2001:db8:0:7::1"), of(1, "2001:db8:0:7:ffff::2"));
+        assert_ne!(of(1, "192.0.2.7"), of(1, "192.0.2.8"));
+        assert_ne!(of(1, "2001:db8:0:7::1"), of(1, "2001:db8:0:8::1"));
+        assert_ne!(of(1, "192.0.2.7"), of(2, "192.0.2.7"));
     }
 
     #[test]

@@ -2,19 +2,20 @@
 //!
 //! A hash costs memory and processor time by intent, so strangers could use log-ins to starve the relay. Therefore
 //! only a few run at once, off the reactor; a short queue waits; everybody else is told to come back. Whoever leaves
-//! while waiting gives the place back, and whoever leaves while the hash runs keeps it until it is done.
+//! while waiting gives the place back, and whoever leaves while the hash runs keeps it until it is done. Those who were
+//! here before have a queue of their own, which no crowd of strangers fills.
 //!
 //! Passwords are composed (NFC) before they are hashed: the same keys give different bytes on different systems.
 
 use crate::random;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use model::{Coded, Secret, name};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The most bytes of a password. More is no better and costs.
 pub const MAX_BYTES: usize = 1024;
@@ -22,6 +23,9 @@ pub const MAX_BYTES: usize = 1024;
 pub const MIN_CHARS: usize = 12;
 /// When to come back to a full queue, which is worked off in less.
 const RETRY: Duration = Duration::from_secs(2);
+/// Memory in pieces of this size the system has back as soon as it is freed. Of smaller ones glibc's allocator keeps some
+/// for each thread that freed one (up to 32 MiB, M_MMAP_THRESHOLD), and a crowd of log-ins goes through many threads.
+const GIVEN_BACK: usize = 40 << 20;
 /// What a stored hash may ask for at most, so that a written-to database cannot exhaust the machine.
 const MOST: Cost = Cost { memory_kib: 1 << 20, passes: 64, lanes: 16 };
 
@@ -126,6 +130,8 @@ pub struct Hasher {
     nobody: Arc<str>,
     /// Running and waiting together.
     places: Arc<Semaphore>,
+    /// The same for [`Hasher::for_familiar`].
+    familiar: Arc<Semaphore>,
     running: Arc<Semaphore>,
 }
 
@@ -154,8 +160,16 @@ impl Hasher {
             argon2,
             nobody: nobody.into(),
             places: Arc::new(Semaphore::new(places)),
+            familiar: Arc::new(Semaphore::new(places)),
             running: Arc::new(Semaphore::new(running)),
         })
+    }
+
+    /// The same for people who were here before: they wait in a queue of their own, behind no more strangers than
+    /// wait in the other.
+    #[must_use]
+    pub fn for_familiar(&self) -> Hasher {
+        Hasher { places: Arc::clone(&self.familiar), ..self.clone() }
     }
 
     /// Compares a password with the stored hash of a person; `None` if there is no such person or no password.
@@ -188,12 +202,12 @@ impl Hasher {
             (hash.hash.is_some() && cost.is_within(MOST)).then_some((hash, cost))
         });
         let Some((hash, cost)) = readable else {
-            let nobody = PasswordVerifier::<str>::verify_password(&self.argon2, password, &self.nobody);
+            let nobody = PasswordHash::new(&self.nobody).is_ok_and(|nobody| is_of(password, &nobody));
             // The dummy's password is random and thrown away: it is never right.
-            debug_assert!(nobody.is_err());
+            debug_assert!(!nobody);
             return if stored.is_some() { Err(PasswordError::Damaged) } else { Ok(Verdict::Wrong) };
         };
-        let is_right = self.argon2.verify_password(password, &hash).is_ok();
+        let is_right = is_of(password, &hash);
         let outdated = cost != self.cost || hash.algorithm != Algorithm::Argon2id.ident();
         Ok(if is_right { Verdict::Right { outdated } } else { Verdict::Wrong })
     }
@@ -226,8 +240,53 @@ async fn compute<T: Send + 'static>(
 }
 
 fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Option<String> {
-    let hash: PasswordHash = argon2.hash_password_with_salt(password, &random::bytes::<16>()).ok()?;
+    let salt = random::bytes::<16>();
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params()).ok()?,
+        salt: Some(Salt::new(&salt).ok()?),
+        hash: Some(output(argon2, password, &salt, Params::DEFAULT_OUTPUT_LEN)?),
+    };
     Some(hash.to_string())
+}
+
+/// Whether a hash was made of this password.
+fn is_of(password: &[u8], hash: &PasswordHash) -> bool {
+    let again = || {
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let version = hash.version.map(Version::try_from).transpose().ok()?.unwrap_or_default();
+        let argon2 = Argon2::new(algorithm, version, Params::try_from(hash).ok()?);
+        output(&argon2, password, hash.salt.as_ref()?, hash.hash.as_ref()?.len())
+    };
+    // Outputs are compared in constant time.
+    again().is_some_and(|again| hash.hash == Some(again))
+}
+
+fn output(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], length: usize) -> Option<Output> {
+    let mut memory = Memory::new(argon2.params().block_count());
+    let mut buffer = Zeroizing::new([0; Output::MAX_LENGTH]);
+    let out = buffer.get_mut(..length)?;
+    argon2.hash_password_into_with_memory(password, salt, out, memory.0.as_mut_slice()).ok()?;
+    Output::new(out).ok()
+}
+
+/// What a hash fills. It is wiped, and then the system's again.
+struct Memory(Vec<Block>);
+
+impl Memory {
+    fn new(blocks: usize) -> Memory {
+        // What is beyond the blocks is never touched, and so never there.
+        let mut memory = Vec::with_capacity(blocks.max(GIVEN_BACK / Block::SIZE));
+        memory.resize(blocks, Block::new());
+        Memory(memory)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(Zeroize::zeroize);
+    }
 }
 
 /// The bytes that are hashed; `None` if there are too many.
@@ -406,6 +465,34 @@ mod tests {
         drop((held, waiting));
         assert_eq!(next.await, Ok(Verdict::Wrong));
         assert_eq!((hasher.places.available_permits(), hasher.running.available_permits()), (5, 2));
+    }
+
+    #[tokio::test]
+    async fn a_crowd_of_strangers_leaves_room_for_who_was_here_before() {
+        let hasher = Hasher::new(CHEAP, Crowd { running: 1, waiting: 2 }).unwrap();
+        let familiar = hasher.for_familiar();
+        let running = hasher.place().await.unwrap();
+        let mut crowd: Vec<_> = (0..2).map(|_| Box::pin(hasher.place())).collect();
+        for place in &mut crowd {
+            assert!(futures_poll(place).await.is_none());
+        }
+        let password = secret("x");
+        assert!(hasher.verify(&password, None).await.is_err());
+        let mut known = Box::pin(familiar.verify(&password, None));
+        assert!(futures_poll(&mut known).await.is_none());
+        // Each in turn; nobody is passed over either.
+        drop(running);
+        for place in crowd {
+            drop(place.await.unwrap());
+        }
+        assert_eq!(known.await, Ok(Verdict::Wrong));
+        // It is a short queue all the same.
+        let _held = [familiar.place().await.unwrap()];
+        let mut waiting: Vec<_> = (0..2).map(|_| Box::pin(familiar.place())).collect();
+        for place in &mut waiting {
+            assert!(futures_poll(place).await.is_none());
+        }
+        assert!(familiar.verify(&password, None).await.is_err());
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ impl Limits {
     /// offices behind one address may open many consoles at once.
     pub const TOKENS: Limits = Limits {
         free: 5,
-        at_once: 64,
+        at_once: 256,
         delay: Duration::from_secs(2),
         max_delay: Duration::from_secs(15 * 60),
         forget: Duration::from_secs(15 * 60),
@@ -181,6 +181,16 @@ impl From<IpAddr> for Source {
     }
 }
 
+impl Source {
+    /// Says which source it is, for a hash.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        match self.0 {
+            SourceKind::V4(address) => address.to_vec(),
+            SourceKind::V6Network(network) => network.to_vec(),
+        }
+    }
+}
+
 fn network(address: Ipv6Addr) -> [u8; 8] {
     let [a, b, c, d, e, f, g, h, ..] = address.octets();
     [a, b, c, d, e, f, g, h]
@@ -244,16 +254,18 @@ mod tests {
     #[test]
     fn an_office_may_open_many_consoles_at_once_until_somebody_guesses() {
         let (mut throttle, office, now) = (Throttle::<Source>::default(), ip("192.0.2.7"), Instant::now());
-        for _ in 0..64 {
+        let at_once = Limits::TOKENS.at_once;
+        for _ in 0..at_once {
             throttle.admit(office, now).unwrap();
         }
         assert!(throttle.admit(office, now).is_err());
         throttle.failed(office, now);
-        for _ in 0..63 {
+        for _ in 1..at_once {
             throttle.succeeded(office, now);
         }
         // The one failure halved away; all is as before.
-        assert_eq!((0..100).filter(|_| throttle.admit(office, now).is_ok()).count(), 64);
+        let admitted = (0..2 * at_once).filter(|_| throttle.admit(office, now).is_ok()).count();
+        assert_eq!(admitted, usize::try_from(at_once).unwrap());
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub enum Purpose {
     Console,
     /// An administrator's *test connection*.
     Test,
+    /// A picture for a list. Nobody looks at what the target shows of itself, so nothing is trusted for the first time.
+    Snapshot,
 }
 
 /// Draws the test card on a stream of its own.
@@ -195,7 +197,11 @@ impl<'a> Attempt<'a> {
             ..ClientConfig::default()
         }
         .with_credentials(&endpoint.credentials);
-        let may_trust_first = purpose == Purpose::Test || endpoint.security.pin_on_console;
+        let may_trust_first = match purpose {
+            Purpose::Console => endpoint.security.pin_on_console,
+            Purpose::Test => true,
+            Purpose::Snapshot => false,
+        };
         let seed = seed().ok_or(DialError::Internal { code: "random.failed" })?;
         let machine = ClientHandshake::new(config, seed);
         Ok(Attempt { endpoint, context, may_trust_first, machine, identity: None, first_use: false })

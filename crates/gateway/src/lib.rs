@@ -16,6 +16,7 @@ pub mod proxy_protocol;
 pub mod record_stream;
 pub mod registry;
 pub mod sessions;
+pub mod snapshot;
 pub mod socket;
 pub mod test_card;
 pub mod tls;

@@ -17,6 +17,14 @@ pub const WS_CONTROL: usize = 125;
 /// Turns of the copy loop before a session lets others run: 16 times 64 KiB is under a millisecond.
 pub const TURNS: u32 = 16;
 
+/// Pixels of the largest screen that a picture is made of: 4096 x 2304, 36 MiB while it is decoded.
+pub const SNAPSHOT_PIXELS: usize = 9 << 20;
+/// Bytes of a picture's screen that wait to be decoded. The largest piece that must be whole is one compressed
+/// rectangle; servers cut theirs well below.
+pub const SNAPSHOT_HELD: usize = 16 << 20;
+/// Times that a target is asked for its whole screen for one picture.
+pub const SNAPSHOT_REQUESTS: u32 = 3;
+
 /// Bounds that an operator may change.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GatewayLimits {

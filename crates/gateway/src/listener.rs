@@ -58,16 +58,24 @@ pub struct ListenerOptions {
     pub address: SocketAddr,
     /// TLS from the first byte on.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Demands a PROXY header, from exactly these; connections from elsewhere are closed.
-    pub proxies: Option<TrustedProxies>,
+    /// Each connection of these may be anybody's: they have no bound on unfinished ones.
+    pub proxies: TrustedProxies,
+    /// Demands a PROXY header, from exactly those proxies; connections from elsewhere are closed.
+    pub proxy_protocol: bool,
     /// Bounds.
     pub limits: ListenerLimits,
 }
 
 impl ListenerOptions {
-    /// In clear, without PROXY header, default bounds.
+    /// In clear, without proxies, default bounds.
     pub fn new(address: SocketAddr) -> Self {
-        ListenerOptions { address, tls: None, proxies: None, limits: ListenerLimits::default() }
+        ListenerOptions {
+            address,
+            tls: None,
+            proxies: TrustedProxies::default(),
+            proxy_protocol: false,
+            limits: ListenerLimits::default(),
+        }
     }
 }
 
@@ -112,7 +120,8 @@ pub struct Listener {
 #[derive(Debug)]
 struct Shared {
     tls: Option<Arc<ServerConfig>>,
-    proxies: Option<TrustedProxies>,
+    proxies: TrustedProxies,
+    proxy_protocol: bool,
     limits: ListenerLimits,
     places: Arc<Semaphore>,
     sources: Arc<Sources>,
@@ -132,6 +141,7 @@ impl Listener {
         let shared = Shared {
             tls: options.tls,
             proxies: options.proxies,
+            proxy_protocol: options.proxy_protocol,
             limits: options.limits,
             places: Arc::new(Semaphore::new(options.limits.connections)),
             sources: Arc::new(Sources::default()),
@@ -207,8 +217,8 @@ impl Shared {
     ) -> Result<Accepted, &'static str> {
         socket::prepare_viewer(&stream).map_err(|_| "socket")?;
         let mut ends = (canonical(peer), canonical(stream.local_addr().unwrap_or(local)));
-        if let Some(proxies) = &self.proxies {
-            if !proxies.contains(peer.ip()) {
+        if self.proxy_protocol {
+            if !self.proxies.contains(ends.0.ip()) {
                 return Err("not_a_proxy");
             }
             let header = tokio::time::timeout(self.limits.proxy_header, read_proxy_header(&mut stream));
@@ -220,7 +230,12 @@ impl Shared {
             }
         }
         let (peer, local) = ends;
-        let half_open = self.sources.enter(peer.ip(), self.limits.half_open_per_source).ok_or("half_open")?;
+        let half_open = match self.proxies.contains(peer.ip()) {
+            true => None,
+            false => {
+                Some(self.sources.enter(peer.ip(), self.limits.half_open_per_source).ok_or("half_open")?)
+            }
+        };
         let transport = match &self.tls {
             None => Transport::Tcp(stream),
             Some(config) => {
@@ -229,7 +244,7 @@ impl Shared {
                 Transport::from(tls.await.map_err(|_| "tls_timeout")?.map_err(|_| "tls")?)
             }
         };
-        let slot = Slot(Arc::new(SlotInner { _place: place, half_open: Mutex::new(Some(half_open)) }));
+        let slot = Slot(Arc::new(SlotInner { _place: place, half_open: Mutex::new(half_open) }));
         Ok(Accepted { transport, peer, local, slot })
     }
 }

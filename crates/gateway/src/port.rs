@@ -164,6 +164,9 @@ impl Coded for Refusal {
 pub trait Journal: Send + Sync {
     /// A session is about to go live. It does not, if this fails.
     fn started(&self, start: &SessionStart) -> BoxFuture<'_, Result<(), JournalError>>;
+    /// A session did not begin, since its target could not be used, and nobody can resume it: what was taken to open it
+    /// was taken for nothing. Answered before the viewer is told.
+    fn not_begun(&self, session: SessionId) -> BoxFuture<'_, ()>;
     /// Something about a session changed; called in order for one session.
     fn changed(&self, change: &SessionChange) -> BoxFuture<'_, ()>;
     /// A session is over. Called exactly once for every session that was started.

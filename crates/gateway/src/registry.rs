@@ -128,9 +128,11 @@ impl Registry {
         entries.iter().filter(|entry| chosen(&entry.snapshot())).map(|entry| entry.kill(reason)).count()
     }
 
-    /// Replaces a session's rules while it runs. False if there is none.
+    /// Replaces a session's rules while it runs; whether it is frozen stays, for that is decided by itself and
+    /// maybe by somebody else at this moment. False if there is none.
     pub fn set_policy(&self, id: SessionId, policy: Policy) -> bool {
-        self.entry(id).map(|entry| entry.change_policy(|p| *p = policy)).is_some()
+        let change = |p: &mut Policy| *p = Policy { frozen: p.frozen, ..policy };
+        self.entry(id).map(|entry| entry.change_policy(change)).is_some()
     }
 
     /// Stops a session's input; the picture goes on. False if there is none.

@@ -136,6 +136,9 @@ impl Gateway {
             Err(farewell) => {
                 let end = farewell.end;
                 tracing::info!(session = %spec.session, code = end.code(), "A session could not be opened");
+                if end.reason == EndReason::TargetRefused && spec.resume.is_none() {
+                    self.ports.journal.not_begun(spec.session).await;
+                }
                 let farewell = guest.turn_away(&farewell, self.limits.linger);
                 if !seated.retries(&end, spec) {
                     tokio::join!(farewell, self.finish(seated, spec, end));

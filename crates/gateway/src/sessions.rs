@@ -24,7 +24,7 @@ pub trait Sessions: Send + Sync {
     fn kill(&self, id: SessionId, reason: EndReason) -> Answer<'_, bool>;
     /// Ends every session of a target; how many there were.
     fn kill_all_of(&self, target: TargetId, reason: EndReason) -> Answer<'_, usize>;
-    /// Replaces a session's rules while it runs.
+    /// Replaces a session's rules while it runs; whether it is frozen stays.
     fn set_policy(&self, id: SessionId, policy: Policy) -> Answer<'_, bool>;
     /// Stops a session's input; the picture goes on.
     fn freeze(&self, id: SessionId) -> Answer<'_, bool>;

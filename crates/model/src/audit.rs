@@ -411,6 +411,8 @@ actions! {
     TargetRemoved = "target.removed",
     /// A target was tried by *test connection*.
     TargetTested = "target.tested",
+    /// Somebody looks at pictures of a target's screen; once for as long as they keep looking.
+    ThumbnailShown = "thumbnail.shown",
     /// An API token was made.
     TokenAdded = "token.added",
     /// An API token was revoked.

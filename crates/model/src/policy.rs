@@ -71,16 +71,34 @@ impl Policy {
     }
 }
 
-/// Durations as whole seconds in configuration and API.
+/// Durations as whole seconds in configuration and API. What is longer than a century is one: clocks cannot be moved
+/// by any number.
 mod seconds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::time::Duration;
+
+    const CENTURY: u64 = 100 * 365 * 24 * 60 * 60;
 
     pub(super) fn serialize<S: Serializer>(value: &Option<Duration>, s: S) -> Result<S::Ok, S::Error> {
         value.map(|d| d.as_secs()).serialize(s)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<u64>::deserialize(d)?.map(Duration::from_secs))
+        Ok(Option::<u64>::deserialize(d)?.map(|seconds| Duration::from_secs(seconds.min(CENTURY))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_duration_moves_a_clock_beyond_its_end() {
+        let policy: Policy =
+            serde_json::from_str(&format!(r#"{{"max_duration":{},"max_idle":60}}"#, u64::MAX)).unwrap();
+        assert_eq!(policy.max_idle, Some(Duration::from_secs(60)));
+        let longest = policy.max_duration.unwrap();
+        assert!(std::time::Instant::now().checked_add(longest).is_some());
+        assert!(std::time::SystemTime::now().checked_add(longest).is_some());
     }
 }

@@ -31,6 +31,8 @@ macro_rules! rights {
 rights! {
     /// See targets in lists, with their state.
     SeeTargets = "see_targets",
+    /// See small pictures of targets' screens in lists, where the target's entry allows them.
+    SeeThumbnails = "see_thumbnails",
     /// Open a console of a target.
     OpenConsole = "open_console",
     /// Extend one's console.
@@ -128,6 +130,7 @@ const ALL: Reach = Reach::All;
 pub const TABLE: &[Row] = &[
     //                                        user     viewer  analyst  operator  admin
     (Right::SeeTargets,     Scope::Read,    [GRANTED,  ALL,    ALL,     GRANTED,  ALL]),
+    (Right::SeeThumbnails,  Scope::Console, [GRANTED,  NO,     NO,      GRANTED,  ALL]),
     (Right::OpenConsole,    Scope::Console, [GRANTED,  NO,     NO,      GRANTED,  ALL]),
     (Right::ExtendConsole,  Scope::Console, [OWN,      NO,     NO,      OWN,      ALL]),
     (Right::EndConsole,     Scope::Console, [OWN,      NO,     NO,      OWN,      ALL]),

@@ -217,6 +217,7 @@ fn fresh_ticket(target: TargetId, token_hash: TokenHash) -> NewTicket {
         policy: Policy::default(),
         subject: "bench".to_owned(),
         owner: None,
+        login: None,
         created_at: now,
         expires_at: now + TimeDelta::minutes(15),
         sealed_vnc_password: None,

@@ -38,7 +38,7 @@ pub use repo::access::{Grant, GrantRow, Grants, GroupTarget, Via};
 pub use repo::api_token::{ApiTokenError, ApiTokenRecord, ApiTokens, NewApiToken};
 pub use repo::audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditOrder, AuditRecord};
 pub use repo::group::{GroupChange, GroupRecord, Groups, Member, Membership, NewGroup};
-pub use repo::login::{FreshAdmin, LinkError, LoginError, LoginRecord, Logins, NewLogin, SignedIn};
+pub use repo::login::{FreshAdmin, LinkError, LoginError, LoginId, LoginRecord, Logins, NewLogin, SignedIn};
 pub use repo::node::{Node, NodeError, Settings, node_id_in};
 pub use repo::person::{NewUser, Owner, People, PeopleError, UserChange, UserFilter, UserRecord};
 pub use repo::refresh::{NewFamily, Refresh, RefreshError, Refreshed};

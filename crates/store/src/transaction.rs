@@ -3,8 +3,8 @@
 //!
 //! sea-orm's own transaction takes a connection from the pool and gives it back each time, and begins and commits by
 //! calls of their own. Every call to SQLite is a message to its thread and another back, which cost more than the
-//! work that they ask for, so here the connection stays, BEGIN travels with the first statement, and nobody waits
-//! for more than a statement's last word.
+//! work that they ask for, so here the connection stays, BEGIN travels with the first statement, COMMIT with the last
+//! ones, and nobody waits for more than a statement's last word.
 
 use futures_util::TryStreamExt;
 use sea_orm::{
@@ -48,6 +48,13 @@ enum State {
     Inside,
 }
 
+/// A commit that did not come to be.
+pub(crate) struct Uncommitted {
+    pub(crate) error: DbErr,
+    /// Whether it was COMMIT itself that failed; otherwise the transaction is still open.
+    pub(crate) by_commit: bool,
+}
+
 /// What a statement gave.
 struct Outcome {
     rows: Vec<QueryResult>,
@@ -73,8 +80,11 @@ impl Transaction {
         self.line.lock().await.begin().await.map_err(failed_to_execute)
     }
 
-    pub(crate) async fn commit(&self) -> Result<(), DbErr> {
-        self.line.lock().await.finish(COMMIT).await.map_err(failed_to_execute)
+    /// Runs statements whose answers nobody needs, and commits.
+    pub(crate) async fn commit(&self, last: Vec<Statement>) -> Result<(), Uncommitted> {
+        let mut line = self.line.lock().await;
+        let outcome = line.commit(last).await;
+        outcome.map_err(|(error, by_commit)| Uncommitted { error: failed_to_execute(error), by_commit })
     }
 
     /// Succeeds if no transaction is open any more.
@@ -114,6 +124,22 @@ impl Line {
             }
         }
         Ok(())
+    }
+
+    /// The error, and whether it is COMMIT's.
+    async fn commit(&mut self, last: Vec<Statement>) -> Result<(), (sqlx::Error, bool)> {
+        match &mut self.link {
+            Link::Sqlite(connection) if !last.is_empty() => {
+                commit_on_sqlite(connection, &mut self.state, last).await
+            }
+            _ => {
+                for Statement { sql, values, .. } in last {
+                    let values = values.unwrap_or(Values(Vec::new()));
+                    self.run(sql, values).await.map_err(|error| (error, false))?;
+                }
+                self.finish(COMMIT).await.map_err(|error| (error, true))
+            }
+        }
     }
 
     async fn finish(&mut self, how: &'static str) -> Result<(), sqlx::Error> {
@@ -159,6 +185,35 @@ async fn on_sqlite(
         }
     }
     Ok(outcome)
+}
+
+/// All in one message: SQLite takes the values of one statement after the other.
+async fn commit_on_sqlite(
+    connection: &mut PoolConnection<Sqlite>,
+    state: &mut State,
+    last: Vec<Statement>,
+) -> Result<(), (sqlx::Error, bool)> {
+    let mut sql = if *state == State::Beginning { BEGIN_SQLITE.to_owned() } else { String::new() };
+    let before = last.len() + usize::from(*state == State::Beginning);
+    let mut values = Vec::new();
+    for statement in last {
+        sql.push_str(&statement.sql);
+        sql.push_str("; ");
+        values.extend(statement.values.unwrap_or(Values(Vec::new())));
+    }
+    sql.push_str(COMMIT);
+    let mut answers = connection.fetch_many(sqlx::query_with(AssertSqlSafe(sql), SqlxValues(Values(values))));
+    let mut done = 0;
+    *state = State::Inside;
+    while let Some(answer) = answers.try_next().await.map_err(|error| (error, done >= before))? {
+        done += usize::from(answer.is_left());
+    }
+    if done <= before {
+        // SQLite's thread is gone, and nobody knows how far it came.
+        return Err((sqlx::Error::WorkerCrashed, true));
+    }
+    *state = State::Outside;
+    Ok(())
 }
 
 async fn on_postgres(

@@ -18,10 +18,10 @@
 use crate::connection::Database;
 use crate::error::Fault;
 use crate::repo::audit::{self, Dated};
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, Uncommitted};
 use crate::{AuditEntry, Options, StoreError};
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -230,11 +230,10 @@ impl Writer {
             }
         }
         let transaction = self.begin().await.map_err(Failure::clean)?;
-        if let Err(error) = one_after_the_other(transaction, group).await {
-            let tainted = transaction.roll_back().await.is_err();
-            return Err(Failure { error, tainted });
+        match one_after_the_other(transaction, group).await {
+            Ok(last) => commit(transaction, last).await,
+            Err(error) => Err(roll_back(transaction, error).await),
         }
-        transaction.commit().await.map_err(Failure::tainted)
     }
 
     /// Each for itself; a failing change keeps its error for its own caller.
@@ -248,8 +247,7 @@ impl Writer {
                 Ok(()) => entries.append(&mut change.take_entries()),
                 // The server undid all of it, not only this change.
                 Err(error) if Fault::of(&error) == Fault::Passing => {
-                    let tainted = transaction.roll_back().await.is_err();
-                    return Err(Failure { error, tainted });
+                    return Err(roll_back(transaction, error).await);
                 }
                 Err(error) => match transaction.execute_unprepared("ROLLBACK TO SAVEPOINT one").await {
                     Ok(_) => change.fail(error),
@@ -258,10 +256,7 @@ impl Writer {
             }
             transaction.execute_unprepared("RELEASE SAVEPOINT one").await.map_err(Failure::tainted)?;
         }
-        if let Some(end) = end {
-            audit::append(transaction, end, entries).await.map_err(Failure::tainted)?;
-        }
-        transaction.commit().await.map_err(Failure::tainted)
+        commit(transaction, appended(transaction, end, entries)).await
     }
 
     /// Begins on the connection that was kept, or on a fresh one: a socket may have died since its last use.
@@ -289,17 +284,42 @@ impl Writer {
     }
 }
 
-async fn one_after_the_other(transaction: &Transaction, group: &mut [Box<dyn Change>]) -> Result<(), DbErr> {
+/// Answers what is to be done last.
+async fn one_after_the_other(
+    transaction: &Transaction,
+    group: &mut [Box<dyn Change>],
+) -> Result<Vec<Statement>, DbErr> {
     let end = log_end(transaction, is_audited(group)).await?;
     let mut entries = Vec::new();
     for change in group {
         change.run(transaction).await?;
         entries.append(&mut change.take_entries());
     }
-    match end {
-        Some(end) => audit::append(transaction, end, entries).await,
-        None => Ok(()),
+    Ok(appended(transaction, end, entries))
+}
+
+/// What appends entries to the audit log, if its end is known.
+fn appended(
+    transaction: &Transaction,
+    end: Option<model::audit::Position>,
+    entries: Vec<Dated>,
+) -> Vec<Statement> {
+    let backend = transaction.get_database_backend();
+    end.map(|end| audit::append(backend, end, entries)).unwrap_or_default()
+}
+
+async fn commit(transaction: &Transaction, last: Vec<Statement>) -> Result<(), Failure> {
+    match transaction.commit(last).await {
+        Ok(()) => Ok(()),
+        Err(Uncommitted { error, by_commit: true }) => Err(Failure::tainted(error)),
+        Err(Uncommitted { error, by_commit: false }) => {
+            Err(roll_back(transaction, audit::taken(error)).await)
+        }
     }
+}
+
+async fn roll_back(transaction: &Transaction, error: DbErr) -> Failure {
+    Failure { error, tainted: transaction.roll_back().await.is_err() }
 }
 
 /// Where the audit log ends, locked until the transaction ends; none if nothing is to be appended.

@@ -35,6 +35,9 @@ pub struct XvncOptions {
     pub security_types: String,
     /// Password of VncAuth; its first eight characters count.
     pub password: Option<String>,
+    /// Name and password of the Plain types. The server asks PAM, whose configuration is the test's own, in a mount
+    /// namespace that only this server sees.
+    pub plain: Option<(String, String)>,
     /// Certificate and key in PEM for X509 types.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// More arguments, such as `-Protocol3.3` or `-AcceptSetDesktopSize=0`.
@@ -49,6 +52,7 @@ impl Default for XvncOptions {
             depth: 24,
             security_types: "None".to_owned(),
             password: None,
+            plain: None,
             certificate: None,
             arguments: Vec::new(),
         }
@@ -138,8 +142,11 @@ impl Xvnc {
 }
 
 async fn program(options: &XvncOptions, directory: &TempDir, port: Option<u16>) -> anyhow::Result<Program> {
-    let xvnc = require("Xvnc", "tigervnc-standalone-server")?;
-    let mut program = Program::new(xvnc)
+    let mut program = match &options.plain {
+        Some((name, password)) => with_pam(directory, password)?.args(["-PlainUsers", name]),
+        None => Program::new(require("Xvnc", "tigervnc-standalone-server")?),
+    };
+    program = program
         .args(["-displayfd", "1", "-localhost", "-noreset", "-nolisten", "tcp", "-desktop", "gatehouse test"])
         .arg("-geometry")
         .arg(format!("{}x{}", options.width, options.height))
@@ -159,6 +166,23 @@ async fn program(options: &XvncOptions, directory: &TempDir, port: Option<u16>) 
         program = program.arg("-X509Cert").arg(certificate).arg("-X509Key").arg(key);
     }
     Ok(program.args(&options.arguments))
+}
+
+/// Xvnc where PAM's service `vnc` knows this password, for every name.
+fn with_pam(directory: &TempDir, password: &str) -> anyhow::Result<Program> {
+    let services = directory.path().join("pam.d");
+    std::fs::create_dir(&services)?;
+    let (check, expected) = (directory.path().join("check"), directory.path().join("expected"));
+    std::fs::write(&expected, password)?;
+    // The password comes with a NUL behind it.
+    let script = format!("test \"$(tr -d '\\0')\" = \"$(cat {})\"", expected.display());
+    std::fs::write(&check, script)?;
+    let auth = format!("auth required pam_exec.so quiet expose_authtok /bin/sh {}\n", check.display());
+    std::fs::write(services.join("vnc"), auth + "account required pam_permit.so\n")?;
+    let mount = format!("mount --bind {} /etc/pam.d && exec \"$@\"", services.display());
+    Ok(Program::new(require("unshare", "util-linux")?)
+        .args(["--map-root-user", "--mount", "/bin/sh", "-c", &mount, "sh"])
+        .arg(require("Xvnc", "tigervnc-standalone-server")?))
 }
 
 /// The obfuscated form in which VNC servers keep a password.

@@ -34,8 +34,8 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: 'states', testMatch: ['states.spec.ts', 'portal-states.spec.ts'] },
-    { name: 'portal', testMatch: 'portal.spec.ts', workers: 1 },
+    { name: 'states', testMatch: ['states.spec.ts', 'portal-states.spec.ts', 'every-state.spec.ts'] },
+    { name: 'portal', testMatch: ['portal.spec.ts', 'keyboard.spec.ts'], workers: 1 },
     { name: 'smoke', testMatch: 'smoke.spec.ts', workers: 1 },
     { name: 'console', testMatch: ['console.spec.ts', 'behavior.spec.ts'], workers: 1 },
   ],

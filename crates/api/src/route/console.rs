@@ -5,6 +5,7 @@
 use crate::arrival::Arrival;
 use crate::error::{Problem, ProblemBody};
 use crate::paging::Optional;
+use crate::route::standing::{self, OtherViewer, Standing};
 use crate::route::targets;
 use crate::schema;
 use crate::state::Api;
@@ -182,6 +183,7 @@ async fn issue(api: &Api, person: &Person, granted: Granted) -> Result<ConsoleTi
         policy,
         subject: person.subject(),
         owner: Some(person.owner()),
+        login: Some(person.login.id()),
         created_at: now,
         expires_at,
         sealed_vnc_password: vnc_password
@@ -191,7 +193,6 @@ async fn issue(api: &Api, person: &Person, granted: Granted) -> Result<ConsoleTi
     let entry =
         person.entry(Action::ConsoleGranted).on(Object::Target(target.id)).with("ticket", id.to_string());
     api.store.tickets().audited(entry).issue(ticket).await.map_err(|e| unavailable(&e))?;
-    api.attachments.issued(id, person.login, expires_at, now);
     end_live(api, person, &target, EndReason::Replaced).await?;
     let native = api.native.as_ref().map(|address| NativeLink {
         address: address.clone(),
@@ -328,9 +329,7 @@ pub(crate) async fn extend(
     let grant = grant(&api, &person, &target).await?;
     let session = live(&api, &person, &target).await?.into_iter().next().ok_or_else(no_session)?;
     let now = Utc::now();
-    let longest = session.start_time + delta(api.rules.session_longest);
-    let wanted = session.expires_at.unwrap_or(now).max(now + delta(life)).min(longest);
-    let expires_at = ends(&api, &person, grant.as_ref(), wanted);
+    let expires_at = extended(&api, &person, grant.as_ref(), &session, life, now);
     let entry = person
         .entry(Action::SessionExtended)
         .on(Object::Session(session.id))
@@ -346,6 +345,20 @@ pub(crate) async fn extend(
         extensions: session.extensions.saturating_add(1),
         time_left_s: u64::try_from((expires_at - now).num_seconds()).unwrap_or(0),
     }))
+}
+
+/// When a session must be over that is given so much time from now on.
+pub(crate) fn extended(
+    api: &Api,
+    person: &Person,
+    grant: Option<&Grant>,
+    session: &SessionRecord,
+    life: Duration,
+    now: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let longest = session.start_time + delta(api.rules.session_longest);
+    let wanted = session.expires_at.unwrap_or(now).max(now + delta(life)).min(longest);
+    ends(api, person, grant, wanted)
 }
 
 /// Tells the gateway when a session must be over.
@@ -424,6 +437,17 @@ pub(crate) struct ConsoleInfo {
     session_id: Option<Uuid>,
     /// Whether who asks may listen to `/ws/events`; a bare token may not.
     live_events: bool,
+    /// The rules that hold for it now.
+    #[schema(value_type = schema::SessionPolicy)]
+    policy: Policy,
+    /// The target, where who asks may ask for its console anew.
+    target_id: Option<Uuid>,
+    /// Seconds that would be left after *extend*; none where the session is not theirs to extend.
+    extended_s: Option<u64>,
+    /// Whether who asks may change the rules.
+    may_change_policy: bool,
+    /// Who else looks at the same screen now, those first who came last.
+    others: Vec<OtherViewer>,
 }
 
 /// Looks at a ticket or its session; uses nothing up. The token is the right to do so.
@@ -475,13 +499,27 @@ pub(crate) async fn info(
         let elapsed = s.started.elapsed().unwrap_or_default();
         s.policy.max_duration.map(|longest| longest.saturating_sub(elapsed).as_secs())
     });
+    let listener = listener.map(|Extension(person)| person);
+    let standing = match &listener {
+        Some(person) => Standing::of(&api, person, ticket.target, ticket.session).await?,
+        None => Standing::default(),
+    };
+    let others = match (&running, ticket.session) {
+        (Some(_), Some(own)) => standing::others(&api, ticket.target, own, listener.is_some()).await?,
+        _ => Vec::new(),
+    };
     Ok(Json(ConsoleInfo {
+        policy: policy.clone(),
+        target_id: standing.target.map(|id| id.0),
+        extended_s: standing.extended_s,
+        may_change_policy: standing.may_change_policy,
+        others,
         target_name: target.map_or_else(|| "?".to_owned(), |t| t.name),
         view_only: policy.view_only,
         expires_at: ticket.expires_at,
         state,
         time_left_s,
         session_id: ticket.session.map(|id| id.0),
-        live_events: listener.is_some_and(|Extension(person)| person.reach(Right::SeeSessions).is_ok()),
+        live_events: listener.is_some_and(|person| person.reach(Right::SeeSessions).is_ok()),
     }))
 }

@@ -4,6 +4,7 @@
 
 use crate::arrival::Arrival;
 use crate::error::Problem;
+use crate::review::Verdict;
 use crate::route::console::{ConsoleWish, Granted, end_live, granted, refused};
 use crate::route::targets;
 use crate::state::Api;
@@ -29,7 +30,8 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    AuditEntry, Owner, ResumeError, ResumeTicket, TakeError, TakeTicket, TakenTicket, TicketState, TokenHash,
+    AuditEntry, Owner, ResumeError, ResumeTicket, TakeError, TakeTicket, TakenTicket, TicketRecord,
+    TicketState, TokenHash,
 };
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
@@ -197,19 +199,41 @@ async fn admit(api: &Api, token: &str, visitor: &Visitor) -> Result<SessionSpec,
 }
 
 impl Api {
-    /// A ticket was taken into a session: which log-in it came of, how long it may last, and what it takes the place
-    /// of. Answers its rules.
+    /// A ticket was taken into a session: whether its person may still have it, which log-in it came of, how long it
+    /// may last, and what it takes the place of. Answers its rules.
     ///
     /// # Errors
-    /// The sessions that run cannot be asked.
+    /// What the ticket was issued on holds no longer; the database or the sessions that run cannot be asked.
     pub async fn settle(&self, session: SessionId, taken: &TakenTicket) -> Result<Policy, Problem> {
-        self.attachments.taken(taken.id, session);
         let mut policy = taken.policy.clone();
-        if let Some(owner) = taken.owner {
-            self.replace(session, owner, taken.target).await?;
-            policy.max_duration = shorter(policy.max_duration, taken.expires_at);
+        let Some(owner) = taken.owner else { return Ok(policy) };
+        match self.judge_ticket(owner, taken.target, taken.login).await.map_err(|e| unavailable(&e))? {
+            Verdict::Ends => return Err(unknown_ticket()),
+            Verdict::OnlyLooks => policy.view_only = true,
+            Verdict::Stays => {}
         }
+        if let Some(login) = taken.login {
+            self.attachments.opened(session, login);
+        }
+        self.replace(session, owner, taken.target).await?;
+        policy.max_duration = shorter(policy.max_duration, taken.expires_at);
         Ok(policy)
+    }
+
+    /// A page that was cut off comes back with its ticket: whether its person may still have it, as [`Api::settle`].
+    /// Answers whether they may only look from now on.
+    async fn settle_again(&self, ticket: &TicketRecord) -> Result<bool, Problem> {
+        let (Some(owner), Some(session)) = (ticket.owner, ticket.session) else { return Ok(false) };
+        let login = ticket.login.filter(|_| !self.rules.outlive_login);
+        match self.judge_ticket(owner, ticket.target, login).await.map_err(|e| unavailable(&e))? {
+            Verdict::Ends => Err(over()),
+            verdict => {
+                if let Some(login) = ticket.login {
+                    self.attachments.opened(session, login);
+                }
+                Ok(verdict == Verdict::OnlyLooks)
+            }
+        }
     }
 
     /// One session for each person and target: of two tickets taken at once, the later one stays.
@@ -270,7 +294,7 @@ async fn enter(
         .on(Object::Target(target.id))
         .with("session", session.to_string());
     api.store.audit().append(vec![entry], Utc::now()).await.map_err(|e| unavailable(&e))?;
-    api.attachments.opened(session, person.login);
+    api.attachments.opened(session, person.login.id());
     api.replace(session, person.owner(), target.id).await?;
     let max_duration = shorter(policy.max_duration, expires_at);
     Ok(SessionSpec {
@@ -307,6 +331,9 @@ async fn resume(
     key: Option<ResumeKeyHash>,
 ) -> Result<SessionSpec, Problem> {
     let key = key.ok_or_else(unknown_ticket)?;
+    let state = api.store.tickets().look(hash(token), Utc::now()).await.map_err(|e| unavailable(&e))?;
+    let TicketState::Used(ticket) = state else { return Err(unknown_ticket()) };
+    let only_looks = api.settle_again(&ticket).await?;
     let waiting = api.sessions.resumable(key).await?;
     let wish = ResumeTicket {
         token_hash: hash(token),
@@ -321,7 +348,8 @@ async fn resume(
         Err(ResumeError::Store(error)) => return Err(unavailable(&error)),
         Err(error) => {
             return match (&error, waiting) {
-                (ResumeError::Refused, Some(spec)) if opened(api, token, spec.session).await? => {
+                // Until its target was reached a session has no row that says so.
+                (ResumeError::Refused, Some(spec)) if ticket.session == Some(spec.session) => {
                     Ok(visitor.continuing(spec))
                 }
                 _ => Err(Problem::new(StatusCode::GONE, error.code(), error.to_string())),
@@ -332,7 +360,8 @@ async fn resume(
     // After a restart the gateway counts from now on; the session's time goes on from where it was.
     let elapsed = (Utc::now() - resumed.started_at).to_std().unwrap_or_default();
     let left = resumed.policy.max_duration.map(|longest| longest.saturating_sub(elapsed));
-    let resumed_policy = Policy { max_duration: left, ..resumed.policy };
+    let view_only = resumed.policy.view_only || only_looks;
+    let resumed_policy = Policy { max_duration: left, view_only, ..resumed.policy };
     Ok(visitor.continuing(SessionSpec {
         session: resumed.session,
         target: resumed.target,
@@ -344,13 +373,6 @@ async fn resume(
         subject: resumed.subject,
         resume: Some(key),
     }))
-}
-
-/// Whether this token's ticket was taken for that session. Until its target was reached a session has no row
-/// that says so.
-async fn opened(api: &Api, token: &Token, session: SessionId) -> Result<bool, Problem> {
-    let state = api.store.tickets().look(hash(token), Utc::now()).await.map_err(|e| unavailable(&e))?;
-    Ok(matches!(state, TicketState::Used(ticket) if ticket.session == Some(session)))
 }
 
 /// Tells a viewer why not, in a close frame that its page can read, and closes.
@@ -376,6 +398,10 @@ fn not_an_upgrade(error: UpgradeError) -> Problem {
 
 pub(crate) fn unknown_ticket() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "ticket.unknown", "this link is not known; ask for a new one")
+}
+
+fn over() -> Problem {
+    Problem::new(StatusCode::GONE, "ticket.session_over", "the session is over; ask for a new ticket")
 }
 
 pub(crate) fn draining() -> Problem {

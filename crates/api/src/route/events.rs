@@ -5,10 +5,12 @@ use crate::live::{About, Envelope};
 use crate::state::Api;
 use crate::unavailable;
 use crate::who::{Login, Person};
+use axum::Extension;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::response::Response;
 use chrono::Utc;
+use gateway::listener::Slot;
 use model::{Reach, Right, TargetId};
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -34,14 +36,17 @@ pub(crate) struct Since {
 /// Live events; a client that comes back names the last id it saw.
 pub(crate) async fn events(
     State(api): State<Arc<Api>>,
+    Extension(slot): Extension<Slot>,
     person: Person,
     Query(since): Query<Since>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     let sight = Sight::of(&api, &person).await?;
-    Ok(upgrade
-        .max_message_size(1024)
-        .on_upgrade(move |socket| tell(api, socket, person, sight, since.last_id)))
+    Ok(upgrade.max_message_size(1024).on_upgrade(move |socket| async move {
+        // A listener is a connection like any other, as long as it listens.
+        let _place = slot;
+        tell(api, socket, person, sight, since.last_id).await;
+    }))
 }
 
 /// What a listener may see.

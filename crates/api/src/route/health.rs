@@ -1,6 +1,6 @@
 //! Whether it works, for load balancers and for people.
 
-use crate::arrival::Arrival;
+use crate::arrival::{Arrival, is_passed_on};
 use crate::error::Problem;
 use crate::state::Api;
 use crate::who::{Person, authenticate};
@@ -72,7 +72,8 @@ pub(crate) async fn status(State(api): State<Arc<Api>>, _person: Person) -> Resu
     }))
 }
 
-/// Prometheus text; from loopback, with the configured bearer token, or for a person who may read it.
+/// Prometheus text; from loopback itself, with the configured bearer token, or for a person who may read it. What a
+/// proxy on this machine passes on comes from elsewhere, also where the configuration does not know of that proxy.
 pub(crate) async fn metrics(
     State(api): State<Arc<Api>>,
     axum::Extension(arrival): axum::Extension<Arrival>,
@@ -83,7 +84,7 @@ pub(crate) async fn metrics(
     let shown = bearer.and_then(|v| v.strip_prefix("Bearer "));
     let known = match (&api.metrics_token, shown) {
         (Some(token), Some(shown)) => auth::token::equal(token.expose(), shown),
-        (_, None) => arrival.client.ip().is_loopback(),
+        (_, None) => arrival.client.ip().is_loopback() && !is_passed_on(&headers),
         (None, Some(_)) => false,
     };
     if !known {

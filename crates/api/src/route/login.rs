@@ -2,7 +2,7 @@
 
 use crate::arrival::Arrival;
 use crate::error::{Problem, ProblemBody};
-use crate::gate::{Claim, GateError};
+use crate::gate::{Claim, GateError, footprint};
 use crate::paging::Optional;
 use crate::state::Api;
 use crate::who::{COOKIE_NAME, DEVICE_NAME, Login, Person, cookie};
@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use store::{
-    AuditEntry, FreshAdmin, LinkError, LoginError, NewFamily, NewLogin, PeopleError, Refresh, RefreshError,
-    Sealed, SignedIn, TokenHash, UserChange, UserRecord,
+    AuditEntry, FreshAdmin, LinkError, LoginError, LoginId, NewFamily, NewLogin, PeopleError, Refresh,
+    RefreshError, Sealed, SignedIn, TokenHash, UserChange, UserRecord,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -109,7 +109,9 @@ async fn by_cookie(
     now: DateTime<Utc>,
 ) -> Result<Response, Problem> {
     let (token, device) = (Token::fresh(), device.unwrap_or_else(Token::fresh));
-    let new = new_login(api, arrival, headers, &token, &device, now);
+    let footprint = footprint(user.id, arrival.client.ip());
+    let new =
+        NewLogin { footprint: Some(footprint), ..new_login(api, arrival, headers, &token, &device, now) };
     let signed_in = api.store.logins().start(user, new, entered(user, arrival, "cookie"), now).await;
     let signed_in = signed_in.map_err(not_started)?;
     tracing::info!(user = %user.id, "A person logged in");
@@ -149,6 +151,7 @@ fn new_login(
         idle: api.rules.idle,
         address: arrival.client.ip().to_string(),
         device: Some(hash(device)),
+        footprint: None,
         user_agent: headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned),
     }
 }
@@ -162,7 +165,8 @@ async fn by_tokens(
     let refresh = Token::fresh();
     let family = Uuid::now_v7();
     let expires_at = now + delta(api.rules.login);
-    let new = NewFamily { token: hash(&refresh), family, expires_at };
+    let footprint = Some(footprint(user.id, arrival.client.ip()));
+    let new = NewFamily { token: hash(&refresh), family, expires_at, footprint };
     let user = api.store.logins().start_family(user, new, entered(user, arrival, "token"), now).await;
     let user = user.map_err(not_started)?;
     tracing::info!(user = %user.id, "A person's program logged in");
@@ -245,7 +249,7 @@ pub(crate) async fn refresh(
             }
             if let RefreshError::Reused { user, family } = &error {
                 tracing::warn!(%user, "A refresh token was used twice; the log-in was ended");
-                api.end_consoles_of(Login::Family(*family)).await;
+                api.end_consoles_of(LoginId::Family(*family)).await;
             }
             return Err(refused(error));
         }
@@ -287,11 +291,11 @@ pub(crate) async fn link(
         return Err(Problem::new(StatusCode::FORBIDDEN, "request.origin", "open the link in a browser"));
     }
     let attempt = api.throttle.attempt(arrival.client.ip()).await?;
+    let now = Utc::now();
     let Ok(token) = Token::parse(link.token.expose()) else {
         attempt.failed();
-        return Err(not_taken(LinkError::Unknown));
+        return Err(link_refused(&api, arrival, LinkError::Unknown, now).await);
     };
-    let now = Utc::now();
     let session = Token::fresh();
     let device = cookie(&headers, DEVICE_NAME).unwrap_or_else(Token::fresh);
     let new = new_login(&api, arrival, &headers, &session, &device, now);
@@ -305,12 +309,23 @@ pub(crate) async fn link(
             tracing::info!("The administrator logged in by a one-time link");
             welcome(&api, arrival, signed_in, &session, &device).await
         }
+        Err(LinkError::Store(error)) => Err(unavailable(&error)),
         Err(error) => {
-            if !matches!(error, LinkError::Store(_)) {
-                attempt.failed();
-            }
-            Err(not_taken(error))
+            attempt.failed();
+            Err(link_refused(&api, arrival, error, now).await)
         }
+    }
+}
+
+/// Writes a refused link down, before the refusal is told.
+async fn link_refused(api: &Api, arrival: Arrival, error: LinkError, now: DateTime<Utc>) -> Problem {
+    let entry = AuditEntry::new(Action::LoginRefused)
+        .code(error.code())
+        .with("by", "link")
+        .person(Personal::Address, &arrival.client.ip().to_string());
+    match api.store.audit().append(vec![entry], now).await {
+        Ok(()) => Problem::new(StatusCode::UNAUTHORIZED, error.code(), error.to_string()),
+        Err(error) => unavailable(&error),
     }
 }
 
@@ -350,7 +365,7 @@ pub(crate) async fn logout(
         }
         Login::ApiToken(_) | Login::Password { .. } => {}
     }
-    api.end_consoles_of(person.login).await;
+    api.end_consoles_of(person.login.id()).await;
     let gone = set_cookie(COOKIE_NAME, &Token::fresh(), TimeDelta::zero(), arrival.secure);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
 }
@@ -531,13 +546,6 @@ fn not_proven(error: GateError) -> Problem {
 fn not_started(error: LoginError) -> Problem {
     match error {
         LoginError::Store(error) => unavailable(&error),
-        error => Problem::new(StatusCode::UNAUTHORIZED, error.code(), error.to_string()),
-    }
-}
-
-fn not_taken(error: LinkError) -> Problem {
-    match error {
-        LinkError::Store(error) => unavailable(&error),
         error => Problem::new(StatusCode::UNAUTHORIZED, error.code(), error.to_string()),
     }
 }

@@ -230,7 +230,10 @@ pub(crate) async fn list(
 }
 
 /// The names that people have now, for those whose sessions these are.
-async fn names(api: &Api, records: &[SessionRecord]) -> Result<HashMap<SubjectId, String>, Problem> {
+pub(crate) async fn names(
+    api: &Api,
+    records: &[SessionRecord],
+) -> Result<HashMap<SubjectId, String>, Problem> {
     let mut subjects: Vec<_> = records.iter().filter_map(|record| record.subject_id).collect();
     subjects.sort_unstable();
     subjects.dedup();
@@ -255,12 +258,22 @@ pub(crate) async fn show(
 }
 
 /// The session of this id, where this person may do this to it. What they may not see does not exist.
-async fn find_for(api: &Api, person: &Person, right: Right, id: SessionId) -> Result<SessionRecord, Problem> {
+pub(crate) async fn find_for(
+    api: &Api,
+    person: &Person,
+    right: Right,
+    id: SessionId,
+) -> Result<SessionRecord, Problem> {
     let reach = person.reach(right)?;
     let record = api.store.sessions().find(id).await.map_err(|e| unavailable(&e))?;
     let record = record.ok_or_else(|| Problem::not_found("session"))?;
     let own = record.user == Some(person.user.id);
     let operated = match (reach, record.target, record.subject_id) {
+        // The rules of one's own session are others' to set, but where one looks after its target.
+        (Reach::Operated, Some(target), _) if own && is_about_rules(right) => {
+            let grants = api.store.people().grants();
+            grants.operates(person.user.id, target).await.map_err(|e| unavailable(&e))?
+        }
         (Reach::Operated, Some(target), Some(subject)) if !own => {
             let filter = SessionFilter {
                 target: Some(target),
@@ -272,11 +285,18 @@ async fn find_for(api: &Api, person: &Person, right: Right, id: SessionId) -> Re
         }
         _ => false,
     };
+    let own = own && !is_about_rules(right);
     match person.may(right, Relation { own, operated, ..Relation::STRANGER }) {
         Ok(()) => Ok(record),
         Err(problem) if problem.code() == "api.not_found" => Err(Problem::not_found("session")),
         Err(problem) => Err(problem),
     }
+}
+
+/// What somebody decides about a session's rules. Whoever could decide about their own would lift what a grant or an
+/// analyst has set.
+fn is_about_rules(right: Right) -> bool {
+    matches!(right, Right::FreezeSession | Right::ChangePolicy)
 }
 
 /// Ends a session within 50 ms.

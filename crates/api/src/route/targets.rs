@@ -265,7 +265,10 @@ pub(crate) async fn change(
     let changed = api.store.targets().audited(entry).change(id, change, Utc::now()).await;
     let running = api.sessions.list().await?;
     match changed {
-        Ok(Some(record)) => Ok(Json(show_target(record, &running)).into_response()),
+        Ok(Some(record)) => {
+            api.thumbnails.forget(id);
+            Ok(Json(show_target(record, &running)).into_response())
+        }
         Ok(None) => Err(Problem::not_found("target")),
         Err(AddTargetError::ChangedMeanwhile) => {
             let current = find(&api, &id.to_string()).await?;
@@ -375,6 +378,7 @@ pub(crate) async fn remove(
     let record = find_for(&api, &person, Right::ManageTargets, &id).await?;
     let entry = person.entry(Action::TargetRemoved).on(Object::Target(record.id));
     api.store.targets().audited(entry).remove(record.id, Utc::now()).await.map_err(|e| unavailable(&e))?;
+    api.thumbnails.forget(record.id);
     api.sessions.kill_all_of(record.id, EndReason::Killed).await?;
     Ok(StatusCode::NO_CONTENT)
 }

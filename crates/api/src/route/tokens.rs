@@ -4,7 +4,7 @@ use crate::error::{Problem, ProblemBody};
 use crate::hash;
 use crate::state::Api;
 use crate::unavailable;
-use crate::who::{Login, Person};
+use crate::who::Person;
 use auth::token::Token;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -14,7 +14,7 @@ use model::audit::{Action, Object};
 use model::{ApiTokenId, Coded, Reach, Right, Scope, Scopes};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::{ApiTokenError, ApiTokenRecord, NewApiToken};
+use store::{ApiTokenError, ApiTokenRecord, LoginId, NewApiToken};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -118,7 +118,7 @@ pub(crate) async fn revoke(
     let whose = (person.reach(Right::ManageTokens)? != Reach::All).then_some(person.user.id);
     let entry = person.entry(Action::TokenRevoked).on(Object::ApiToken(id));
     api.store.api_tokens().revoke(id, whose, entry, Utc::now()).await.map_err(problem)?;
-    api.end_consoles_of(Login::ApiToken(id)).await;
+    api.end_consoles_of(LoginId::ApiToken(id)).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

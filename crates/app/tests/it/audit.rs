@@ -37,7 +37,7 @@ impl Tamperer {
     }
 }
 
-async fn sqlite(dir: &Path, sql: &str) -> Result<String> {
+pub(crate) async fn sqlite(dir: &Path, sql: &str) -> Result<String> {
     let tool = Program::new(require("sqlite3", "sqlite3")?);
     tool.args(["-cmd", ".timeout 5000"]).arg(dir.join("gatehouse.db")).arg(sql).run().await
 }

@@ -29,10 +29,13 @@ pub(crate) fn gatehouse(dir: &Path, args: &[&str]) -> Program {
     Program::new(env!("CARGO_BIN_EXE_gatehouse")).arg("--data").arg(dir).args(args)
 }
 
-/// Passwords that cost little, and no limit on requests where the configuration sets none.
+/// Passwords that cost little and no limit on requests, where the configuration says nothing of them.
 fn hurried(program: Program, dir: &Path) -> Program {
     let config = std::fs::read_to_string(dir.join("gatehouse.toml")).unwrap_or_default();
-    let program = program.env("GATEHOUSE_AUTH__PASSWORD_MEMORY", "64");
+    let program = match config.contains("password_memory") {
+        true => program,
+        false => program.env("GATEHOUSE_AUTH__PASSWORD_MEMORY", "64"),
+    };
     if config.contains("[limits]") {
         return program;
     }

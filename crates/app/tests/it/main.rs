@@ -16,5 +16,6 @@ mod people;
 mod refusals;
 mod rights;
 mod secrets;
+mod thumbnails;
 mod trace;
 mod walkthrough;

@@ -9,6 +9,7 @@ use testkit::vnc::{Viewer, ViewerOptions};
 use testkit::vncviewer::VncViewer;
 use testkit::wait;
 use testkit::xvfb::Xvfb;
+use testkit::xvnc::{Xvnc, XvncOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -104,6 +105,9 @@ async fn a_tickets_vnc_password_opens_one_session() -> Result<()> {
     assert_eq!(live["sessions"][0]["ingress"], "native", "{live}");
     let again = enter(&house, &first).await.err().context("used twice")?;
     assert!(format!("{again:#}").contains("the password or the ticket is wrong"), "{again:#}");
+    let log = house.ask("GET", "/api/audit?action=console.refused", "").await?.json();
+    assert_eq!(log["entries"][0]["code"], "door.wrong_credentials", "{log}");
+    assert_eq!(log["entries"][0]["people"]["address"], "127.0.0.1", "{log}");
     // The token's own first eight characters are no password, and the other ticket is still good.
     let ticket = house.ticket(1, "{}").await?;
     assert!(enter(&house, &ticket).await.is_err());
@@ -127,6 +131,12 @@ async fn a_viewer_reads_why_its_machine_cannot_be_used() -> Result<()> {
     assert!(!format!("{error:#}").contains("nobody.sock"), "addresses are not the viewer's business");
     let sessions = house.ask("GET", "/api/sessions", "").await?.json();
     assert_eq!(sessions["total"], 0, "nothing began: {sessions}");
+    // The ticket was used for nothing, so it still opens the machine once that is there; once.
+    let machine = Xvnc::start(XvncOptions::default()).await?;
+    std::os::unix::fs::symlink(machine.unix_path(), &gone)?;
+    enter(&house, &password).await?.wait_for_updates(1).await?;
+    let again = enter(&house, &password).await.err().context("used twice")?;
+    assert!(format!("{again:#}").contains("the password or the ticket is wrong"), "{again:#}");
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! People at the whole program: from the first administrator to another person's console, and everything between that
 //! must not work.
 
+use crate::audit::sqlite;
 use crate::house::{House, PASSWORD, Someone};
 use crate::http;
 use anyhow::{Context, Result};
@@ -264,6 +265,63 @@ async fn a_session_lasts_as_long_as_asked_and_no_longer_than_its_grant() -> Resu
     assert!(minutes(&extended.json()["expires_at"])? <= 5, "{extended:?}");
     assert!(minutes(&console(&house, &ada, 1).await?["expires_at"])? <= 5);
     assert_eq!(closing.await?.context("no close frame")?.0, 4011);
+    Ok(())
+}
+
+/// What a console page is told while it runs.
+async fn info(house: &House, someone: &Someone, ticket: &Value) -> Result<Value> {
+    let path = format!("/api/console/{}/info", token(ticket));
+    Ok(house.call(someone, "GET", &path, "").await?.json())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_says_what_may_be_done_there_and_who_else_is_there() -> Result<()> {
+    let (house, ada) = house_with("ada", "user").await?;
+    let grace = house.person("grace", "user").await?;
+    house.grant(&grace, 1, r#"{"view_only":true}"#).await?;
+    let first = console(&house, &ada, 1).await?;
+    let before = info(&house, &ada, &first).await?;
+    assert!(before["target_id"].is_string() && before["extended_s"].is_null(), "nothing runs yet: {before}");
+    let (stream, _closing) = house.console(token(&first), "").await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
+    session_of(&house, &ada).await?;
+    let alone = info(&house, &ada, &first).await?;
+    assert_eq!(alone["others"], json!([]));
+    assert!(alone["extended_s"].as_u64().is_some_and(|s| (880..=900).contains(&s)), "{alone}");
+    assert_eq!(
+        (alone["may_change_policy"].as_bool(), alone["policy"]["view_only"].as_bool()),
+        (Some(false), Some(false))
+    );
+
+    let second = console(&house, &grace, 1).await?;
+    let (stream, _other_closing) = house.console(token(&second), "").await?;
+    let mut other = Viewer::connect(stream, ViewerOptions::default()).await?;
+    other.wait_for_updates(1).await?;
+    session_of(&house, &grace).await?;
+    let together = info(&house, &ada, &first).await?;
+    assert_eq!(together["others"][0]["person"], "grace", "{together}");
+    assert_eq!(together["others"][0]["view_only"], true, "{together}");
+    let hers = info(&house, &grace, &second).await?;
+    assert_eq!(hers["others"][0]["person"], "ada", "{hers}");
+    assert_eq!(hers["policy"]["view_only"], true, "{hers}");
+
+    // Whoever has the token and no log-in learns that somebody is there, not who, and may do nothing.
+    let bare = format!("/api/console/{}/info", token(&first));
+    let bare = http::send(house.web, "GET", &bare, &[], "").await?.json();
+    assert_eq!(bare["others"].as_array().map(Vec::len), Some(1), "{bare}");
+    assert!(bare["others"][0]["person"].is_null(), "{bare}");
+    assert!(bare["target_id"].is_null() && bare["extended_s"].is_null(), "{bare}");
+    assert_eq!(bare["may_change_policy"], false, "{bare}");
+
+    // Somebody else with the token may look, and extends nothing that is not theirs.
+    let admin = house.ask("GET", &format!("/api/console/{}/info", token(&first)), "").await?.json();
+    assert_eq!(
+        (admin["extended_s"].is_null(), admin["may_change_policy"].as_bool()),
+        (true, Some(true)),
+        "{admin}"
+    );
+    drop((viewer, other));
     Ok(())
 }
 
@@ -837,5 +895,295 @@ async fn every_answer_carries_the_headers_that_protect_it() -> Result<()> {
         docs.contains("/api/vm/{id}/console/request") && !docs.contains("<script"),
         "readable without scripts"
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_passes_for_the_proxy_that_brings_them() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    std::fs::write(dir.path().join("gatehouse.toml"), "[web]\ntrusted_proxies = [\"127.0.0.1\"]\n")?;
+    let house = House::start_in(dir, &[]).await?;
+    let guess = json!({ "username": "nobody", "password": "guess" }).to_string();
+    // A proxy appends to what the stranger sent, and that need not be text.
+    for sent in ["203.0.113.7", "é, 203.0.113.7", "\u{fffd}127.0.0.1, 203.0.113.7"] {
+        let passed_on = [("X-Forwarded-For", sent)];
+        let refused = http::send(house.web, "POST", "/api/auth/login", &passed_on, &guess).await?;
+        assert_eq!(refused.status, 401, "{sent}: {refused:?}");
+        let log = entries(&house, "login.refused").await?;
+        assert_eq!(log[0]["people"]["address"], "203.0.113.7", "{sent}");
+        assert_eq!(http::send(house.web, "GET", "/metrics", &passed_on, "").await?.status, 403, "{sent}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_do_not_leave_by_a_proxy_that_nobody_configured() -> Result<()> {
+    let house = House::start().await?;
+    assert_eq!(http::send(house.web, "GET", "/metrics", &[], "").await?.status, 200);
+    for header in ["X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"] {
+        let passed_on = [(header, "203.0.113.7")];
+        assert_eq!(http::send(house.web, "GET", "/metrics", &passed_on, "").await?.status, 403, "{header}");
+    }
+    Ok(())
+}
+
+/// How a console's WebSocket is refused.
+async fn refusal(house: &House, ticket: &Value) -> Result<String> {
+    let (_stream, closing) = house.console(token(ticket), "").await?;
+    let (code, reason) = closing.await?.context("no close frame")?;
+    assert_eq!(code, 4100, "{reason}");
+    Ok(reason)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_worth_no_more_than_what_it_was_issued_on() -> Result<()> {
+    spent_tickets(&House::start().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_worth_no_more_than_what_it_was_issued_on_on_postgresql() -> Result<()> {
+    let (house, _database, _server) = House::start_on_postgres().await?;
+    spent_tickets(&house).await
+}
+
+async fn spent_tickets(house: &House) -> Result<()> {
+    house.add_target("card", "testcard:", None).await?;
+    for (n, (method, path, body)) in [
+        ("DELETE", "/api/users/{id}/targets/1", ""),
+        ("POST", "/api/users/{id}/logout", ""),
+        ("POST", "/api/users/{id}/password", r#"{"password":"nine other horses"}"#),
+        ("POST", "/api/users/{id}/disable", ""),
+        ("PATCH", "/api/users/{id}", r#"{"version":1,"role":"viewer"}"#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let someone = house.person(&format!("person{n}"), "user").await?;
+        house.grant(&someone, 1, "{}").await?;
+        let ticket = console(house, &someone, 1).await?;
+        let done = house.ask(method, &path.replace("{id}", &someone.id), body).await?;
+        assert!(done.status < 300, "{method} {path}: {done:?}");
+        assert!(refusal(house, &ticket).await?.contains("ticket.unknown"), "{method} {path}");
+    }
+    let ada = house.person("ada", "user").await?;
+    let group = house.group("class", &[(&ada, false)], &[1]).await?;
+    let ticket = console(house, &ada, 1).await?;
+    let left = house.ask("DELETE", &format!("/api/groups/{group}/members/{}", ada.id), "").await?;
+    assert_eq!(left.status, 204, "{left:?}");
+    assert!(refusal(house, &ticket).await?.contains("ticket.unknown"));
+    // A grant that only looks by now is one that only looks.
+    house.grant(&ada, 1, "{}").await?;
+    let ticket = console(house, &ada, 1).await?;
+    house.grant(&ada, 1, r#"{"view_only":true}"#).await?;
+    let (stream, _closing) = house.console(token(&ticket), "").await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
+    assert_eq!(session_of(house, &ada).await?["view_only"], true);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_still_ends_with_its_log_in_after_a_restart() -> Result<()> {
+    let (house, ada) = house_with("ada", "user").await?;
+    let waiting = console(&house, &ada, 1).await?;
+    house.child.signal(rustix::process::Signal::KILL);
+    house.child.exit(wait::LIMIT).await?;
+    let House { dir, .. } = house;
+    let house = House::open(dir, &[]).await?;
+    let (stream, closing) =
+        house.console(token(&waiting), "binary, resume.abcdefghijklmnopqrstuvwxyz").await?;
+    let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+    viewer.wait_for_updates(1).await?;
+    assert_eq!(house.call(&ada, "POST", "/api/auth/logout", "").await?.status, 204);
+    assert_eq!(closing.await?.context("no close frame")?.0, 4003);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_does_not_lift_the_rules_of_their_own_session() -> Result<()> {
+    let (house, eve) = house_with("eve", "operator").await?;
+    house.add_target("other", "testcard:", None).await?;
+    house.group("theirs", &[(&eve, true)], &[2]).await?;
+    house.grant(&eve, 1, r#"{"view_only":true}"#).await?;
+    for (target, status) in [(1, 404), (2, 204)] {
+        let ticket = console(&house, &eve, target).await?;
+        let (stream, closing) = house.console(token(&ticket), "").await?;
+        let mut viewer = Viewer::connect(stream, ViewerOptions::default()).await?;
+        viewer.wait_for_updates(1).await?;
+        let id = session_of(&house, &eve).await?["id"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(house.ask("POST", &format!("/api/sessions/{id}/freeze"), "").await?.status, 204);
+        for (action, body) in [("thaw", ""), ("freeze", ""), ("policy", r#"{"files":true}"#)] {
+            let path = format!("/api/sessions/{id}/{action}");
+            assert_eq!(house.call(&eve, "POST", &path, body).await?.status, status, "{target} {action}");
+        }
+        // Other rules do not thaw it.
+        assert_eq!(session_of(&house, &eve).await?["frozen"], true, "{target}");
+        // To look at it and to end it stays theirs.
+        let path = format!("/api/sessions/{id}");
+        assert_eq!(house.call(&eve, "GET", &path, "").await?.status, 200, "{target}");
+        assert_eq!(house.call(&eve, "POST", &format!("{path}/kill"), "").await?.status, 204, "{target}");
+        assert_eq!(closing.await?.context("no close frame")?.0, 4003, "{target}");
+        wait::until("its end", wait::LIMIT, async || {
+            let ended = house.call(&eve, "GET", &path, "").await.ok()?.json();
+            (ended["status"] == "terminated").then_some(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_survives_rules_without_end() -> Result<()> {
+    let (house, ada) = house_with("ada", "user").await?;
+    let (mut viewer, closing) = with_console(&house, &ada).await?;
+    let id = session_of(&house, &ada).await?["id"].as_str().unwrap_or_default().to_owned();
+    let rules = json!({ "max_idle": u64::MAX, "max_duration": u64::MAX, "max_bytes_per_second": u64::MAX });
+    let set = house.ask("POST", &format!("/api/sessions/{id}/policy"), &rules.to_string()).await?;
+    assert_eq!(set.status, 204, "{set:?}");
+    viewer.refresh().await?;
+    viewer.wait_for_updates(1).await?;
+    assert_eq!(house.ask("POST", &format!("/api/sessions/{id}/kill"), "").await?.status, 204);
+    assert_eq!(closing.await?.context("no close frame")?.0, 4003);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_left_open_keeps_nobody_logged_in() -> Result<()> {
+    let (house, _ada) = house_with("ada", "user").await?;
+    let cookie = house.browser("ada", PASSWORD).await?;
+    let origin = house.origin();
+    // Ten minutes without a sign of anybody.
+    let before = "strftime('%Y-%m-%d %H:%M:%S+00:00', 'now', '-10 minutes')";
+    let left = format!("UPDATE login_sessions SET last_seen_at = {before}");
+    let seen = async || {
+        let lately = "SELECT count(*) FROM login_sessions WHERE last_seen_at > datetime('now', '-5 minutes')";
+        anyhow::Ok(sqlite(house.dir.path(), lately).await?.trim().to_owned())
+    };
+    let page = [("Cookie", cookie.as_str()), ("Origin", origin.as_str())];
+    sqlite(house.dir.path(), &left).await?;
+    for path in ["/api/targets", "/api/auth/me", "/api/sessions"] {
+        assert_eq!(http::send(house.web, "GET", path, &page, "").await?.status, 200, "{path}");
+    }
+    house.socket("/ws/events", Some(&origin), Some(&cookie)).await?;
+    assert_eq!(seen().await?, "0");
+    let attended = [page[0], page[1], ("Gatehouse-Attended", "yes")];
+    assert_eq!(http::send(house.web, "GET", "/api/targets", &attended, "").await?.status, 200);
+    assert_eq!(seen().await?, "1");
+    // What changes something is never asked by the clock.
+    sqlite(house.dir.path(), &left).await?;
+    assert_eq!(http::send(house.web, "POST", "/api/vm/1/console/request", &page, "{}").await?.status, 200);
+    assert_eq!(seen().await?, "1");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_one_person_is_kept_by_nobody() -> Result<()> {
+    let house = House::start().await?;
+    for path in ["/api/auth/me", "/api/users", "/api/nothing", "/api/health"] {
+        let answer = house.ask("GET", path, "").await?;
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+    }
+    Ok(())
+}
+
+/// Every request comes by a proxy, from an address of the test's choice; passwords cost enough to queue for.
+async fn behind_a_proxy() -> Result<House> {
+    let dir = tempfile::tempdir()?;
+    let config = "[web]\ntrusted_proxies = [\"127.0.0.1\"]\n[auth]\npassword_memory = 4096\n";
+    std::fs::write(dir.path().join("gatehouse.toml"), config)?;
+    House::start_in(dir, &[]).await
+}
+
+async fn log_in_from(
+    web: std::net::SocketAddr,
+    address: &str,
+    cookie: &str,
+    name: &str,
+    password: &str,
+) -> Result<http::Answer> {
+    let wish = json!({ "username": name, "password": password, "grant": "token" }).to_string();
+    let headers = [("X-Forwarded-For", address), ("Cookie", cookie)];
+    http::send(web, "POST", "/api/auth/login", &headers, &wish).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_from_an_address_before_is_not_braked_by_strangers() -> Result<()> {
+    let house = behind_a_proxy().await?;
+    house.person("ada", "user").await?;
+    let from = async |address: &str, password: &str| {
+        log_in_from(house.web, address, "", "ada", password).await.map(|answer| answer.status)
+    };
+    assert_eq!(from("203.0.113.1", PASSWORD).await?, 200);
+    assert_eq!(from("2001:db8:0:7::1", PASSWORD).await?, 200);
+    let mut last = 0;
+    for n in 0..20 {
+        last = from(&format!("198.51.100.{n}"), "guess").await?;
+        if last == 429 {
+            break;
+        }
+    }
+    assert_eq!(last, 429, "the account is braked");
+    assert_eq!(from("203.0.113.2", PASSWORD).await?, 429, "a new address waits");
+    assert_eq!(from("203.0.113.1", PASSWORD).await?, 200);
+    assert_eq!(from("2001:db8:0:7::2", PASSWORD).await?, 200, "of the same network");
+    Ok(())
+}
+
+/// Memory in use, in MiB.
+fn resident(house: &House) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", house.child.id()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_wrong_log_ins_keep_nobody_out_who_was_here_before() -> Result<()> {
+    let house = behind_a_proxy().await?;
+    house.person("ada", "user").await?;
+    let login = json!({ "username": "ada", "password": PASSWORD }).to_string();
+    let first = http::send(house.web, "POST", "/api/auth/login", &[], &login).await?;
+    let cookies = first.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    let device = cookies.filter_map(|(_, line)| line.split(';').next()).find(|line| line.contains("device"));
+    let device = device.context("no device")?;
+    let before = resident(&house)?;
+    let next = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let crowd: Vec<_> = (0..48)
+        .map(|_| {
+            let (next, web) = (std::sync::Arc::clone(&next), house.web);
+            tokio::spawn(async move {
+                let mut statuses = [0; 600];
+                loop {
+                    let n = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if n >= 10_000 {
+                        return anyhow::Ok(statuses);
+                    }
+                    let [_, _, high, low] = n.to_be_bytes();
+                    let (address, name) = (format!("10.7.{high}.{low}"), format!("nobody{n}"));
+                    let name = if n % 2 == 0 { "ada" } else { &name };
+                    let answer = log_in_from(web, &address, "", name, "guess").await?;
+                    statuses[usize::from(answer.status)] += 1;
+                }
+            })
+        })
+        .collect();
+    let mut entered = 0;
+    while next.load(std::sync::atomic::Ordering::Relaxed) < 9_000 {
+        let known = log_in_from(house.web, "203.0.113.9", device, "ada", PASSWORD).await?;
+        assert_eq!(known.status, 200, "{known:?}");
+        entered += 1;
+    }
+    let mut statuses = [0; 600];
+    for one in crowd {
+        statuses.iter_mut().zip(one.await??).for_each(|(all, some)| *all += some);
+    }
+    assert_eq!(
+        statuses[401] + statuses[429] + statuses[503],
+        10_000,
+        "nobody came in, and all were answered"
+    );
+    assert!(statuses[401] > 0 && statuses[429] > 0 && statuses[503] > 0, "as by a crowd");
+    assert!(entered > 10, "{entered}");
+    let after = resident(&house)?;
+    assert!(after < before + 64, "{before} MiB, then {after} MiB");
     Ok(())
 }

@@ -16,6 +16,7 @@ async fn strangers_get_codes_and_no_secrets() -> Result<()> {
         ("GET", "/api/targets", &[("Cookie", "gatehouse_session=guess")], "", 401, "auth.required"),
         ("GET", "/api/status", &[], "", 401, "auth.required"),
         ("GET", "/api/health", &[("Host", "evil.example")], "", 421, "request.host"),
+        ("GET", "/api/health", &[("Host", "localhost"), ("Host", "evil.example")], "", 421, "request.host"),
         ("POST", "/api/auth/link", &[("Origin", "https://evil.example")], "{}", 403, "request.origin"),
         ("POST", "/api/auth/link", &[], r#"{"token":"x"}"#, 403, "request.origin"),
         ("POST", "/api/auth/link", &[("Origin", &origin)], r#"{"token":"x"}"#, 401, "link.unknown"),
@@ -45,6 +46,8 @@ async fn a_link_and_a_ticket_work_once() -> Result<()> {
     assert_eq!(house.link(&token).await?.status, 200);
     let again = house.link(&token).await?;
     assert_eq!(again.status, 401, "{again:?}");
+    let log = house.ask("GET", "/api/audit?action=login.refused", "").await?.json();
+    assert_eq!(log["entries"][0]["code"], "admin.link_used", "{log}");
     let ticket = house.ticket(1, "{}").await?;
     let (first, _) = house.console(&ticket, "").await?;
     let (second, closing) = house.console(&ticket, "").await?;

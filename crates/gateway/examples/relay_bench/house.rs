@@ -10,6 +10,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+/// Who logs in while others stream.
+const PERSON: &str = r#"{"username":"bench","password":"seven wise horses"}"#;
+
 /// A running house whose door is open to us.
 pub(crate) struct House {
     pub(crate) address: SocketAddr,
@@ -35,7 +38,7 @@ impl House {
             None => "mode = \"off\"".to_owned(),
         };
         let configuration = format!(
-            "[web]\nlisten = \"127.0.0.1:0\"\nhosts = [\"{HOST}\"]\n[web.tls]\n{tls}\n[native]\nenabled = false\n[limits]\nperson = 1000000\n"
+            "[web]\nlisten = \"127.0.0.1:0\"\nhosts = [\"{HOST}\"]\n[web.tls]\n{tls}\n[native]\nenabled = false\n[limits]\nperson = 1000000\nanonymous = 1000000\n"
         );
         let file = directory.join("gatehouse.toml");
         std::fs::write(&file, configuration)?;
@@ -59,6 +62,7 @@ impl House {
         let mut line = house.line()?;
         let link = format!(r#"{{"token":"{}"}}"#, greeting.token);
         (_, house.cookie) = line.post(&house.origin, "/api/auth/link", "", &link)?;
+        line.post(&house.origin, "/api/users", &house.cookie, PERSON)?;
         // One person has one session on each target.
         for number in 1..=desks {
             let entry = format!(r#"{{"name":"bench {number}","url":"vnc://{target}"}}"#);
@@ -78,6 +82,11 @@ impl House {
         let (body, _) = line.post(&self.origin, &wish, &self.cookie, "{}")?;
         let path = body.split("\"websocket_path\":\"").nth(1).and_then(|rest| rest.split('"').next());
         path.map(str::to_owned).context("no ticket")
+    }
+
+    /// Somebody logs in by name and password.
+    pub(crate) fn log_in(&self, line: &mut Line) -> Result<()> {
+        line.post(&self.origin, "/api/auth/login", "", PERSON).map(drop)
     }
 
     /// Our own pages' origin.

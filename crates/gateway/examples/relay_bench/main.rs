@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! cargo build --release -p app
-//! cargo run --release -p gateway --example relay_bench -- [streams] [trips] [sessions] [memory] [--mb 400] [--rounds 7]
-//!     [--trips 3000] [--sessions 5000] [--only gateway] [--clear | --tls] [--congestion reno]
+//! cargo run --release -p gateway --example relay_bench -- [streams] [trips] [logins] [sessions] [memory] [--mb 400]
+//!     [--rounds 7] [--trips 3000] [--sessions 5000] [--only gateway] [--clear | --tls] [--congestion reno]
 //! ```
 //!
 //! A fake target sends valid RFB in a loop, a fake viewer takes it and decodes nothing; both live in this
@@ -20,6 +20,7 @@
 
 mod house;
 mod http;
+mod logins;
 mod peer;
 mod process;
 mod sessions;
@@ -58,12 +59,15 @@ fn main() -> Result<()> {
     let only = option(&mut arguments, "--only")?;
     let mut flag = |name| arguments.iter().position(|a| a == name).map(|at| arguments.remove(at)).is_some();
     let (clear, tls) = (flag("--clear"), flag("--tls"));
-    let known = ["streams", "trips", "sessions", "memory"];
+    let known = ["streams", "trips", "logins", "sessions", "memory"];
     if let Some(unknown) = arguments.iter().find(|a| !known.contains(&a.as_str())) {
         anyhow::bail!("what is {unknown}? One of {known:?}");
     }
     let wants = |part: &str| arguments.is_empty() || arguments.iter().any(|a| a == part);
-    let desks = if wants("sessions") || wants("memory") { plan.sessions } else { 1 };
+    let desks = match wants("sessions") || wants("memory") {
+        true => plan.sessions,
+        false => logins::STREAMS + 1,
+    };
     process::raise_open_files();
     println!("Congestion control: {}", congestion());
     for over_tls in [false, true].into_iter().filter(|t| if *t { !clear } else { !tls }) {
@@ -77,6 +81,9 @@ fn main() -> Result<()> {
         }
         if wants("trips") {
             trips::measure(&peers, &plan)?;
+        }
+        if wants("logins") {
+            logins::measure(&peers, &plan)?;
         }
         if wants("sessions") {
             sessions::measure_cpu(&peers, &plan)?;
@@ -125,9 +132,13 @@ fn in_a_namespace(congestion: &str, arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+fn median(values: Vec<f64>) -> f64 {
+    hundredth(values, 50)
+}
+
+fn hundredth(mut values: Vec<f64>, at: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    values.get(values.len() * at / 100).copied().unwrap_or(f64::NAN)
 }
 
 /// The median over the rounds of what two peers make of the same round.

@@ -73,6 +73,14 @@ impl Peer {
         self.child.as_ref().map_or(0.0, |child| family(child.id()).into_iter().map(cpu_ever).sum())
     }
 
+    /// The gateway's own side, where it is one.
+    pub(crate) fn house(&self) -> Option<&House> {
+        match &self.door {
+            Door::Ticket(house) => Some(house),
+            _ => None,
+        }
+    }
+
     /// Proportional memory of all its processes in KiB.
     pub(crate) fn pss(&self) -> u64 {
         self.child.as_ref().map_or(0, |child| family(child.id()).into_iter().map(pss).sum())

@@ -1,7 +1,7 @@
 //! A key goes to the target, a small update comes back: latency, and CPU per round trip.
 
 use crate::peer::Peer;
-use crate::{Plan, median, paired};
+use crate::{Plan, hundredth, median, paired};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -57,8 +57,7 @@ fn round(peer: &Peer, trips: usize, figures: &mut Figures) -> Result<()> {
         times.push(start.elapsed().as_secs_f64() * 1e6);
     }
     figures.cpu.push((peer.cpu() - cpu) * 1e6 / trips as f64);
-    times.sort_by(f64::total_cmp);
-    figures.p50.push(times[times.len() / 2]);
-    figures.p99.push(times[times.len() * 99 / 100]);
+    figures.p50.push(hundredth(times.clone(), 50));
+    figures.p99.push(hundredth(times, 99));
     Ok(())
 }

@@ -125,7 +125,10 @@ impl Viewer {
                     (10, u32::from_be_bytes([*a, *b, *c, *d]) as usize)
                 }
                 [0x82, n @ 0..=125, ..] => (2, usize::from(*n)),
-                [0x88, ..] => anyhow::bail!("the WebSocket was closed"),
+                [0x88, n, a, b, reason @ ..] if reason.len() + 2 >= usize::from(*n) => {
+                    let code = u16::from_be_bytes([*a, *b]);
+                    anyhow::bail!("the WebSocket was closed: {code} {}", String::from_utf8_lossy(reason))
+                }
                 _ => return Ok(false),
             };
             self.at += header;

@@ -112,6 +112,38 @@ async fn xvnc_anonymous_tls_only_where_the_entry_allows_it() {
 }
 
 #[tokio::test]
+async fn xvnc_plain_by_pam_with_and_without_tls() {
+    let directory = tempfile::tempdir().unwrap();
+    let (files, fingerprint) = certificate(directory.path());
+    for (types, subtype, strength) in [
+        ("Plain", Subtype::PLAIN, Strength::Authenticated),
+        ("TLSPlain", Subtype::TLS_PLAIN, Strength::EncryptedAnonymous),
+        ("X509Plain", Subtype::X509_PLAIN, Strength::EncryptedVerified),
+    ] {
+        let options = XvncOptions {
+            security_types: types.to_owned(),
+            plain: Some(("layla".to_owned(), "correct كلمة".to_owned())),
+            certificate: Some((files.leaf.clone(), files.leaf_key.clone())),
+            ..XvncOptions::default()
+        };
+        let server = Xvnc::start(options).await.unwrap();
+        let mut target = with_identity(endpoint(server.address()), Identity::Pinned(fingerprint.clone()));
+        target.security.anonymous_tls = true;
+        let somebody = |name: &str, password: &str| {
+            let mut target = with_password(target.clone(), password);
+            target.credentials.username = Some(name.to_owned());
+            target
+        };
+        let dialed = works(&somebody("layla", "correct كلمة")).await;
+        assert_eq!((dialed.result.subtype, dialed.result.strength), (Some(subtype), strength));
+        for (name, password) in [("layla", "wr0ng"), ("omar", "correct كلمة")] {
+            let error = refusal(&somebody(name, password)).await;
+            assert_eq!(error.code(), "target.wrong_password", "{types} {name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_dead_end_inside_vencrypt_leads_to_another_type() {
     let server = xvnc("TLSNone,VncAuth").await;
     let target = with_password(endpoint(server.address()), "correct");

@@ -77,6 +77,11 @@ impl Journal for House {
         async move { answer }.boxed()
     }
 
+    fn not_begun(&self, _: SessionId) -> BoxFuture<'_, ()> {
+        self.note("not begun".to_owned());
+        async {}.boxed()
+    }
+
     fn changed(&self, change: &SessionChange) -> BoxFuture<'_, ()> {
         self.note(match &change.what {
             Changed::Policy(policy) => format!("policy frozen {}", policy.frozen),

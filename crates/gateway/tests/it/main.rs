@@ -9,6 +9,7 @@ mod native;
 mod proxy;
 mod resume;
 mod sasl;
+mod snapshot;
 mod support;
 mod tls;
 mod vino;

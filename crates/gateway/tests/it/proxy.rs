@@ -31,7 +31,8 @@ fn listen(
 }
 
 fn behind_proxies(options: &mut ListenerOptions) {
-    options.proxies = Some(TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]));
+    options.proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    options.proxy_protocol = true;
 }
 
 async fn is_closed(mut stream: TcpStream) -> bool {
@@ -86,7 +87,8 @@ async fn without_a_header_nobody_comes_in() {
 #[tokio::test]
 async fn a_stranger_cannot_send_a_header() {
     let (address, mut accepted, _stop) = listen(|options| {
-        options.proxies = Some(TrustedProxies::new(vec!["192.0.2.0/24".parse().unwrap()]));
+        options.proxies = TrustedProxies::new(vec!["192.0.2.0/24".parse().unwrap()]);
+        options.proxy_protocol = true;
     });
     let mut client = TcpStream::connect(address).await.unwrap();
     let _ = client.write_all(b"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\n").await;
@@ -119,6 +121,20 @@ async fn half_open_connections_are_bounded_by_source_and_all_by_number() {
     drop(copy);
     clients.push(TcpStream::connect(address).await.unwrap());
     accepted.recv().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_speaks_for_many_who_have_not_begun_yet() {
+    let limit = 2;
+    let (address, mut accepted, _stop) = listen(|options| {
+        options.proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        options.limits.half_open_per_source = limit;
+    });
+    let mut unfinished = Vec::new();
+    for _ in 0..=limit {
+        let client = TcpStream::connect(address).await.unwrap();
+        unfinished.push((client, accepted.recv().await.unwrap()));
+    }
 }
 
 #[tokio::test]

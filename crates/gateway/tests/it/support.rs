@@ -169,6 +169,11 @@ impl Journal for House {
         Box::pin(async { Ok(()) })
     }
 
+    fn not_begun(&self, _: SessionId) -> BoxFuture<'_, ()> {
+        self.note("not begun".to_owned());
+        Box::pin(async {})
+    }
+
     fn changed(&self, _change: &SessionChange) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }

@@ -1,4 +1,4 @@
-//! Browsers that a person logged in with before.
+//! Browsers that a person logged in with before, and addresses that they came from, as hashes.
 
 use sea_orm::entity::prelude::*;
 

@@ -20,6 +20,7 @@ pub(crate) struct Model {
     pub sealed_vnc_password: Option<Vec<u8>>,
     pub user_id: Option<Uuid>,
     pub subject_id: Option<Uuid>,
+    pub login: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -6,6 +6,7 @@ mod m0002_vnc_auth;
 mod m0003_people;
 mod m0004_origins;
 mod m0005_target_names;
+mod m0006_ticket_login;
 
 use crate::connection::Database;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_people::Migration),
             Box::new(m0004_origins::Migration),
             Box::new(m0005_target_names::Migration),
+            Box::new(m0006_ticket_login::Migration),
         ]
     }
 }

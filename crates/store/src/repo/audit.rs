@@ -14,7 +14,8 @@ use model::audit::{Action, Break, Entry, Fault, Hash, Link, Object, Personal, Po
 use model::{SubjectId, audit as chain};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Statement,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -113,6 +114,11 @@ impl AuditEntry {
     /// Fills in who did it, where only the database knew.
     pub(crate) fn known_to_be(mut self, subject: SubjectId) -> Self {
         self.subject = Some(subject);
+        self.belonging_to(subject)
+    }
+
+    /// Whose to erase the names and addresses are, where only the database knew.
+    pub(crate) fn belonging_to(mut self, subject: SubjectId) -> Self {
         for person in &mut self.people {
             person.of = Some(subject);
         }
@@ -154,10 +160,10 @@ pub(crate) async fn lock(tx: &Transaction) -> Result<Position, DbErr> {
     position(&state).ok_or_else(|| DbErr::Type("audit_state.last_hash".to_owned()))
 }
 
-/// Appends entries behind the end that [`lock`] gave.
-pub(crate) async fn append(tx: &Transaction, mut end: Position, entries: Vec<Dated>) -> Result<(), DbErr> {
+/// What appends entries behind the end that [`lock`] gave.
+pub(crate) fn append(backend: DbBackend, mut end: Position, entries: Vec<Dated>) -> Vec<Statement> {
     if entries.is_empty() {
-        return Ok(());
+        return Vec::new();
     }
     let mut rows = Vec::with_capacity(entries.len());
     let mut people = Vec::new();
@@ -168,9 +174,10 @@ pub(crate) async fn append(tx: &Transaction, mut end: Position, entries: Vec<Dat
         people.extend(entry.people.into_iter().map(|person| person_row(seq, person)));
         rows.push(row(link, at));
     }
+    let mut statements = Vec::new();
     while !rows.is_empty() {
         let batch = rows.drain(..rows.len().min(BATCH));
-        audit::Entity::insert_many(batch).exec_without_returning(tx).await.map_err(taken)?;
+        statements.push(audit::Entity::insert_many(batch).build(backend));
     }
     while !people.is_empty() {
         let batch = people.drain(..people.len().min(BATCH));
@@ -182,20 +189,19 @@ pub(crate) async fn append(tx: &Transaction, mut end: Position, entries: Vec<Dat
                 audit_person::Column::Value,
             ])
             .to_owned();
-        audit_person::Entity::insert_many(batch).on_conflict(replace).exec_without_returning(tx).await?;
+        statements.push(audit_person::Entity::insert_many(batch).on_conflict(replace).build(backend));
     }
-    audit_state::Entity::update_many()
+    let state = audit_state::Entity::update_many()
         .filter(audit_state::Column::Id.eq(STATE))
         .col_expr(audit_state::Column::LastSeq, Expr::value(column(end.seq)))
-        .col_expr(audit_state::Column::LastHash, Expr::value(end.hash.to_vec()))
-        .exec(tx)
-        .await?;
-    Ok(())
+        .col_expr(audit_state::Column::LastHash, Expr::value(end.hash.to_vec()));
+    statements.push(state.build(backend));
+    statements
 }
 
 /// Entries behind the end that the writer remembers: somebody tampered with the log, which is no conflict of the
 /// change at hand. Nothing is written down over them; `gatehouse audit verify` says where.
-fn taken(error: DbErr) -> DbErr {
+pub(crate) fn taken(error: DbErr) -> DbErr {
     match DbFault::of(&error) {
         DbFault::Conflict => DbErr::Custom(format!("the audit log goes on behind its end: {error}")),
         _ => error,

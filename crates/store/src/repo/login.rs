@@ -7,20 +7,21 @@
 use crate::entity::{admin_link, known_device, login_session, refresh_token, user};
 use crate::repo::person::{self, new_row};
 use crate::transaction::Transaction;
-use crate::value::{clip, from_column, moment, to_column};
+use crate::value::{clip, from_column, hex, moment, to_column, unhex};
 use crate::{AuditEntry, NewUser, Store, StoreError, TokenHash, UserRecord};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::audit::{Action, Object};
-use model::{Coded, Role, SubjectId, UserId};
+use model::{ApiTokenId, Coded, Role, SubjectId, UserId};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait,
 };
 use std::time::Duration;
+use uuid::Uuid;
 
-/// The most devices that are remembered for one person; the ones not seen for longest are forgotten.
-const MAX_DEVICES: u64 = 32;
+/// The most devices and addresses that are remembered for one person; the ones not seen for longest are forgotten.
+const MAX_DEVICES: u64 = 64;
 /// The longest user agent that is kept, in bytes.
 const MAX_AGENT: usize = 512;
 /// The longest address that is kept, in bytes.
@@ -29,6 +30,41 @@ const MAX_ADDRESS: usize = 64;
 const TOUCH: TimeDelta = TimeDelta::seconds(60);
 /// The administrator who comes by the first link.
 const FIRST_ADMIN: &str = "admin";
+
+/// Which log-in: what tickets and sessions that were opened by one remember of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LoginId {
+    /// A browser's cookie.
+    Cookie(TokenHash),
+    /// The refresh tokens of an API client.
+    Family(Uuid),
+    /// An API token.
+    ApiToken(ApiTokenId),
+    /// A password at the native door, while the person's log-ins had this version.
+    Password(u64),
+}
+
+impl LoginId {
+    pub(crate) fn column(self) -> String {
+        match self {
+            LoginId::Cookie(hash) => format!("cookie:{}", hex(&hash.0)),
+            LoginId::Family(id) => format!("family:{}", id.simple()),
+            LoginId::ApiToken(id) => format!("token:{}", id.0.simple()),
+            LoginId::Password(version) => format!("password:{version}"),
+        }
+    }
+
+    pub(crate) fn from_column(text: &str) -> Option<LoginId> {
+        let (kind, rest) = text.split_once(':')?;
+        match kind {
+            "cookie" => unhex(rest).map(|hash| LoginId::Cookie(TokenHash(hash))),
+            "family" => rest.parse().ok().map(LoginId::Family),
+            "token" => rest.parse().ok().map(|id| LoginId::ApiToken(ApiTokenId(id))),
+            "password" => rest.parse().ok().map(LoginId::Password),
+            _ => None,
+        }
+    }
+}
 
 /// A log-in by cookie that starts.
 #[derive(Clone, Debug)]
@@ -43,6 +79,8 @@ pub struct NewLogin {
     pub address: String,
     /// Of the cookie that tells this device from others.
     pub device: Option<TokenHash>,
+    /// Of person and address: see `auth::brake::footprint`.
+    pub footprint: Option<TokenHash>,
     /// What the browser says it is.
     pub user_agent: Option<String>,
 }
@@ -262,7 +300,30 @@ impl Logins {
         logins.into_iter().filter(|login| is_live(&person, login, now)).map(record).collect()
     }
 
-    /// Whether a person logged in with this device before.
+    /// A person came in by password without a log-in that lasts.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn came_by(
+        &self,
+        user: UserId,
+        footprint: TokenHash,
+        audit: AuditEntry,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let at = moment(now);
+        self.store
+            .write_audited(now, move |tx| {
+                let audit = audit.clone();
+                Box::pin(async move {
+                    remember(tx, user.0, footprint, at).await?;
+                    Ok(((), vec![audit]))
+                })
+            })
+            .await
+    }
+
+    /// Whether a person logged in with this device, or from this address by its footprint, before.
     ///
     /// # Errors
     /// The database's.
@@ -391,15 +452,15 @@ async fn sign_in(
     login_session::Entity::insert(login_session::ActiveModel::from(row.clone()).reset_all())
         .exec_without_returning(tx)
         .await?;
-    if let Some(device) = new.device {
-        remember(tx, user.id, device, now).await?;
+    for hash in [new.device, new.footprint].into_iter().flatten() {
+        remember(tx, user.id, hash, now).await?;
     }
     Ok(row)
 }
 
-async fn remember(
+pub(crate) async fn remember(
     tx: &Transaction,
-    user: uuid::Uuid,
+    user: Uuid,
     device: TokenHash,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
@@ -539,4 +600,26 @@ fn record(row: login_session::Model) -> Result<LoginRecord, StoreError> {
         address: row.address,
         user_agent: row.user_agent,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_in_is_read_back_from_its_column() {
+        let id = Uuid::from_u128(0x0123_4567_89ab_cdef);
+        for login in [
+            LoginId::Cookie(TokenHash([0xa7; 32])),
+            LoginId::Family(id),
+            LoginId::ApiToken(ApiTokenId(id)),
+            LoginId::Password(u64::MAX),
+        ] {
+            assert_eq!(LoginId::from_column(&login.column()), Some(login));
+            assert!(login.column().len() <= 80);
+        }
+        for other in ["", "cookie:", "cookie:é7", "cookie:a7", "family:x", "root:1", "password:-1"] {
+            assert_eq!(LoginId::from_column(other), None, "{other}");
+        }
+    }
 }

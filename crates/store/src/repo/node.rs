@@ -5,8 +5,9 @@
 use crate::entity::{node, setting, vnc_session};
 use crate::transaction::Transaction;
 use crate::value::moment;
-use crate::{SessionStatus, Store, StoreError};
+use crate::{AuditEntry, SessionStatus, Store, StoreError};
 use chrono::{DateTime, Utc};
+use model::audit::{Action, Object};
 use model::session::EndReason;
 use model::{BootId, Coded, NodeId, SessionId};
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -85,8 +86,8 @@ impl Node {
     }
 
     /// Records that this node runs now, and closes sessions that an earlier run of it left active: they end with
-    /// `session.node_lost`, at the moment they were last heard of. Answers which ones. Only the serving process
-    /// may call it, once.
+    /// `session.node_lost`, at the moment they were last heard of, which is written down. Answers which ones. Only the
+    /// serving process may call it, once.
     ///
     /// # Errors
     /// The database's.
@@ -98,7 +99,7 @@ impl Node {
     ) -> Result<Vec<SessionId>, StoreError> {
         let now = moment(now);
         self.store
-            .write(move |tx| {
+            .write_audited(now, move |tx| {
                 Box::pin(async move {
                     upsert_boot(tx, node, boot, now).await?;
                     let lost = vnc_session::Entity::update_many()
@@ -114,7 +115,8 @@ impl Node {
                         .col_expr(vnc_session::Column::UpdatedAt, Expr::value(now))
                         .exec_with_returning(tx)
                         .await?;
-                    Ok(lost.into_iter().map(|row| SessionId(row.id)).collect())
+                    let entries = lost.iter().map(lost_session).collect();
+                    Ok((lost.into_iter().map(|row| SessionId(row.id)).collect(), entries))
                 })
             })
             .await
@@ -128,6 +130,20 @@ impl Node {
         let query = node::Entity::find_by_id(node.0).select_only().column(node::Column::BootId);
         let row = self.store.read(|db| Box::pin(query.into_tuple::<Uuid>().one(db))).await?;
         Ok(row.map(BootId))
+    }
+}
+
+/// What the audit log says of a session that nobody was left to end.
+fn lost_session(row: &vnc_session::Model) -> AuditEntry {
+    let end = row.end_time.unwrap_or(row.updated_at);
+    let entry = AuditEntry::new(Action::SessionEnded)
+        .on(Object::Session(SessionId(row.id)))
+        .code(EndReason::NodeLost.code())
+        .with("duration_s", (end - row.start_time).num_seconds().max(0))
+        .with("bytes", row.viewer_bytes.saturating_add(row.target_bytes));
+    match row.target_id {
+        Some(target) => entry.with("target", target.to_string()),
+        None => entry,
     }
 }
 

@@ -162,8 +162,10 @@ impl Coded for PeopleError {
 
 /// The key of a name that somebody typed to find what has it; none where nothing can.
 pub(crate) fn sought(name: &str) -> Option<String> {
-    // No name has it, and PostgreSQL refuses to be asked.
-    (!name.contains('\0')).then(|| name::key(name))
+    // No name has a NUL, and PostgreSQL refuses to be asked. None is so long either, however it was composed, and to
+    // fold what strangers type costs.
+    let possible = !name.contains('\0') && name.len() <= 4 * name::MAX_KEY;
+    possible.then(|| name::key(name))
 }
 
 /// A text that people read: no control characters but line ends, none that turn text around.

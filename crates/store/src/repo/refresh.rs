@@ -5,7 +5,7 @@
 //! for that long and can be opened by `auth` alone.
 
 use crate::entity::{refresh_token, user};
-use crate::repo::login::arrived;
+use crate::repo::login::{arrived, remember};
 use crate::repo::person;
 use crate::transaction::Transaction;
 use crate::value::moment;
@@ -29,6 +29,8 @@ pub struct NewFamily {
     pub family: Uuid,
     /// From then on no token of the family is worth anything.
     pub expires_at: DateTime<Utc>,
+    /// As [`crate::NewLogin::footprint`].
+    pub footprint: Option<TokenHash>,
 }
 
 /// The wish to exchange a refresh token.
@@ -111,6 +113,9 @@ impl Logins {
                     };
                     let first = token_row(&user, new.token, new.family, at, moment(new.expires_at));
                     insert(tx, first).await?;
+                    if let Some(footprint) = new.footprint {
+                        remember(tx, user.id, footprint, at).await?;
+                    }
                     Ok((Some(user), vec![audit]))
                 })
             })
@@ -238,7 +243,7 @@ async fn exchange(tx: &Transaction, wish: Refresh, now: DateTime<Utc>) -> Result
     }
     revoke(tx, token.family).await?;
     let subject = SubjectId(user.subject_id);
-    let entry = wish.if_reused.on(Object::Person(subject));
+    let entry = wish.if_reused.on(Object::Person(subject)).belonging_to(subject);
     Ok((Err(RefreshError::Reused { user: UserId(user.id), family: token.family }), vec![entry]))
 }
 

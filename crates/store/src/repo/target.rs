@@ -79,8 +79,9 @@ pub struct TargetRecord {
 
 /// What to change about a target; `None` leaves a field as it is.
 ///
-/// INVARIANT: a change of address, kind, identity or security floor erases the stored password and the pinned identity,
-/// unless the same change brings new ones: a secret never goes to a place that it was not entered for.
+/// INVARIANT: a change of address, kind, identity or security floor, and leave to go without certificates, erases the
+/// stored password and the pinned identity, unless the same change brings new ones: a secret never goes to a place that
+/// it was not entered for.
 #[derive(Clone, Default, Debug)]
 pub struct TargetChange {
     /// The version that the caller saw; none where nobody looked.
@@ -126,9 +127,9 @@ pub enum AddTargetError {
     /// The name cannot be one.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A tag or the description cannot be kept.
+    /// A tag, the user name or the description cannot be kept.
     #[error(
-        "a target has at most 32 tags of 1 to 50 bytes and a description of at most 4000 bytes, without control characters"
+        "a target has at most 32 tags of 1 to 50 bytes, a user name of at most 255 and a description of at most 4000 bytes, without control characters"
     )]
     TextInvalid,
     /// Somebody else changed it since it was read.
@@ -153,6 +154,8 @@ impl Coded for AddTargetError {
 
 /// The most tags of a target.
 const MAX_TAGS: usize = 32;
+/// The longest name that a target is logged in to with, in bytes.
+const MAX_USERNAME: usize = 255;
 /// The longest tag, in bytes.
 const MAX_TAG: usize = 50;
 /// The row of `sequences` that numbers targets.
@@ -183,6 +186,7 @@ impl Targets {
     /// [`AddTargetError::NameTaken`], [`AddTargetError::Name`], or the database's.
     pub async fn add(&self, new: NewTarget, now: DateTime<Utc>) -> Result<TargetRecord, AddTargetError> {
         let name = Name::new(&new.name)?;
+        check_username(new.username.as_deref())?;
         let (tags, description) = (tags(new.tags)?, description(new.description)?);
         let now = moment(now);
         let row = target::Model {
@@ -311,6 +315,7 @@ impl Targets {
         change: TargetChange,
         now: DateTime<Utc>,
     ) -> Result<Option<TargetRecord>, AddTargetError> {
+        check_username(change.username.as_ref().and_then(|name| name.as_deref()))?;
         let change = TargetChange {
             name: change.name.as_deref().map(Name::new).transpose()?.map(String::from),
             tags: change.tags.map(tags).transpose()?,
@@ -410,7 +415,10 @@ fn changed_row(
     if let Some(origin) = entered_by.filter(|&origin| moved || origin == Origin::Administrator) {
         row.origin = origin.column().to_owned();
     }
-    let is_another = moved || security.identity != before.identity || security.floor != before.floor;
+    // Without certificates anybody on the way can be the target.
+    let anybody = security.anonymous_tls && !before.anonymous_tls;
+    let is_another =
+        moved || anybody || security.identity != before.identity || security.floor != before.floor;
     if is_another && matches!(security.identity, Identity::Pinned(_)) && security.identity == before.identity
     {
         // The next *test connection* shows what there is now.
@@ -521,6 +529,16 @@ async fn edit_security(
         ..Default::default()
     };
     Ok(Some(changed.update(tx).await?.security))
+}
+
+/// What a target is logged in to with may be any text that can be typed.
+fn check_username(name: Option<&str>) -> Result<(), AddTargetError> {
+    match name {
+        Some(name) if name.len() > MAX_USERNAME || name.chars().any(char::is_control) => {
+            Err(AddTargetError::TextInvalid)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn name_conflict(error: StoreError) -> AddTargetError {

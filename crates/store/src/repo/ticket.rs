@@ -7,11 +7,11 @@
 use crate::entity::{ticket, vnc_session};
 use crate::transaction::Transaction;
 use crate::value::{end_reason_from, from_json, ingress_from, moment, to_json};
-use crate::{AuditEntry, Owner, Sealed, SessionStatus, Store, StoreError, TokenHash, always};
+use crate::{AuditEntry, LoginId, Owner, Sealed, SessionStatus, Store, StoreError, TokenHash, always};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::session::{EndReason, Ingress};
 use model::{BootId, Coded, NodeId, Policy, SessionId, SubjectId, TargetId, TicketId, UserId};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbErr, DeleteMany, EntityTrait, ExprTrait, QueryFilter,
     QueryOrder, QuerySelect,
@@ -35,6 +35,8 @@ pub struct NewTicket {
     pub subject: String,
     /// Whose it is; none for tickets that are handed out to strangers.
     pub owner: Option<Owner>,
+    /// By which log-in they asked for it.
+    pub login: Option<LoginId>,
     /// Now.
     pub created_at: DateTime<Utc>,
     /// From then on it cannot be taken.
@@ -67,6 +69,8 @@ pub struct TicketRecord {
     pub subject: String,
     /// Whose it is.
     pub owner: Option<Owner>,
+    /// By which log-in they asked for it.
+    pub login: Option<LoginId>,
     /// When it was issued.
     pub created_at: DateTime<Utc>,
     /// From then on it cannot be taken.
@@ -118,6 +122,8 @@ pub struct TakenTicket {
     pub subject: String,
     /// Whose it is.
     pub owner: Option<Owner>,
+    /// By which log-in they asked for it.
+    pub login: Option<LoginId>,
     /// From then on it could not have been taken; the session of a person is over by then, too.
     pub expires_at: DateTime<Utc>,
 }
@@ -283,6 +289,7 @@ impl Tickets {
             sealed_vnc_password: new.sealed_vnc_password.map(|sealed| sealed.0),
             user_id: new.owner.map(|owner| owner.user.0),
             subject_id: new.owner.map(|owner| owner.subject.0),
+            login: new.login.map(LoginId::column),
         };
         let now = row.created_at;
         let Some(user) = row.user_id else {
@@ -364,9 +371,30 @@ impl Tickets {
             target: TargetId(row.target_id),
             policy: from_json(&row.policy, "tickets.policy")?,
             owner: owner(row.user_id, row.subject_id),
+            login: login(row.login)?,
             subject: row.subject,
             expires_at: row.expires_at,
         })
+    }
+
+    /// Gives back the ticket of a session that never began, so that it can be taken once more.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn give_back(&self, session: SessionId) -> Result<(), StoreError> {
+        let begun = Query::select()
+            .column(vnc_session::Column::Id)
+            .from(vnc_session::Entity)
+            .and_where(vnc_session::Column::Id.eq(session.0))
+            .to_owned();
+        let update = ticket::Entity::update_many()
+            .filter(ticket::Column::SessionId.eq(session.0))
+            .filter(Expr::exists(begun).not())
+            .col_expr(ticket::Column::TakenAt, Expr::value(None::<DateTime<Utc>>))
+            .col_expr(ticket::Column::TakenBy, Expr::value(None::<String>))
+            .col_expr(ticket::Column::SessionId, Expr::value(None::<Uuid>))
+            .col_expr(ticket::Column::ResumeHash, Expr::value(None::<Vec<u8>>));
+        self.store.write_one(move |tx| Box::pin(update.clone().exec(tx))).await.map(|_| ())
     }
 
     /// Continues the session of a taken ticket, if the key fits and the window is open.
@@ -392,16 +420,16 @@ impl Tickets {
         }
     }
 
-    /// Withdraws a ticket that was not taken. Answers whether it did.
+    /// Withdraws what was asked for by a log-in and not taken. Answers how many.
     ///
     /// # Errors
     /// The database's.
-    pub async fn revoke(&self, id: TicketId) -> Result<bool, StoreError> {
+    pub async fn revoke_by(&self, login: LoginId) -> Result<u64, StoreError> {
         let delete = ticket::Entity::delete_many()
-            .filter(ticket::Column::Id.eq(id.0))
+            .filter(ticket::Column::Login.eq(login.column()))
             .filter(ticket::Column::TakenAt.is_null());
         let done = self.store.write(move |tx| Box::pin(delete.clone().exec(tx))).await?;
-        Ok(done.rows_affected > 0)
+        Ok(done.rows_affected)
     }
 
     /// Withdraws what a person has not taken yet, to one target or to all: a new request takes the place of an earlier
@@ -462,8 +490,6 @@ async fn take(tx: &Transaction, wish: &TakeTicket, now: DateTime<Utc>) -> Result
         .col_expr(ticket::Column::TakenBy, Expr::value(wish.taken_by.to_string()))
         .col_expr(ticket::Column::SessionId, Expr::value(wish.session.0))
         .col_expr(ticket::Column::ResumeHash, Expr::value(wish.resume_hash.map(TokenHash::to_column)))
-        // used up with the ticket
-        .col_expr(ticket::Column::SealedVncPassword, Expr::value(None::<Vec<u8>>))
         .exec_with_returning(tx)
         .await?;
     if let Some(row) = rows.into_iter().next() {
@@ -560,12 +586,20 @@ fn owner(user: Option<Uuid>, subject: Option<Uuid>) -> Option<Owner> {
     Some(Owner { user: UserId(user?), subject: SubjectId(subject?) })
 }
 
+/// One that cannot be read is an error: without it nobody could say whether the ticket still holds.
+fn login(column: Option<String>) -> Result<Option<LoginId>, StoreError> {
+    let read =
+        |text: String| LoginId::from_column(&text).ok_or(StoreError::Corrupt { column: "tickets.login" });
+    column.map(read).transpose()
+}
+
 fn record(row: ticket::Model) -> Result<TicketRecord, StoreError> {
     Ok(TicketRecord {
         id: TicketId(row.id),
         target: TargetId(row.target_id),
         policy: from_json(&row.policy, "tickets.policy")?,
         owner: owner(row.user_id, row.subject_id),
+        login: login(row.login)?,
         subject: row.subject,
         created_at: row.created_at,
         expires_at: row.expires_at,

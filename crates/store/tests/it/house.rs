@@ -212,6 +212,7 @@ pub(crate) fn new_ticket(target: TargetId, token: u8) -> NewTicket {
         policy: Policy { view_only: true, ..Policy::default() },
         subject: "ann".to_owned(),
         owner: None,
+        login: None,
         created_at: noon(),
         expires_at: after(3600),
         sealed_vnc_password: None,

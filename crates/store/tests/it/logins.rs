@@ -19,6 +19,7 @@ fn login(cookie: TokenHash) -> NewLogin {
         idle: IDLE,
         address: "192.0.2.7".to_owned(),
         device: None,
+        footprint: None,
         user_agent: Some("Browser/1".to_owned()),
     }
 }
@@ -29,7 +30,7 @@ fn fresh_admin() -> FreshAdmin {
 
 async fn family(store: &Store, user: &UserRecord) -> (Uuid, TokenHash) {
     let (family, token) = (Uuid::now_v7(), hash());
-    let new = NewFamily { token, family, expires_at: after(86_400) };
+    let new = NewFamily { token, family, expires_at: after(86_400), footprint: None };
     store.logins().start_family(user, new, entry(), noon()).await.unwrap();
     (family, token)
 }
@@ -103,7 +104,7 @@ on_both! {
         let now = people.find(ann.id).await.unwrap().unwrap();
         let off = UserChange { disabled: Some(true), ..UserChange::default() };
         let off = people.change(ann.id, now.version, off, entry(), noon()).await.unwrap();
-        let new = NewFamily { token: hash(), family: Uuid::now_v7(), expires_at: after(10) };
+        let new = NewFamily { token: hash(), family: Uuid::now_v7(), expires_at: after(10), footprint: None };
         let refused = logins.start_family(&off, new, entry(), noon()).await.unwrap_err();
         assert!(matches!(refused, LoginError::Gone), "{refused:?}");
     }
@@ -135,7 +136,7 @@ on_both! {
     async fn devices_are_remembered_and_bounded(house) {
         let (ann, bob) = (house.user("ann", Role::User).await, house.user("bob", Role::User).await);
         let logins = house.store.logins();
-        let devices: Vec<_> = (0..34).map(|_| hash()).collect();
+        let devices: Vec<_> = (0..66).map(|_| hash()).collect();
         for (n, device) in devices.iter().enumerate() {
             let new = NewLogin { device: Some(*device), ..login(hash()) };
             logins.start(&ann, new, entry(), after(n as i64)).await.unwrap();
@@ -149,9 +150,29 @@ on_both! {
         for device in &devices {
             known.push(logins.knows_device(ann.id, *device).await.unwrap());
         }
-        assert_eq!(known.iter().filter(|known| **known).count(), 32);
-        assert_eq!((known[0], known[1], known[2], known[33]), (true, false, false, true));
-        assert!(!logins.knows_device(bob.id, devices[33]).await.unwrap());
+        assert_eq!(known.iter().filter(|known| **known).count(), 64);
+        assert_eq!((known[0], known[1], known[2], known[65]), (true, false, false, true));
+        assert!(!logins.knows_device(bob.id, devices[65]).await.unwrap());
+    }
+
+    async fn where_somebody_came_from_is_remembered_whichever_way_they_came(house) {
+        let ann = house.user("ann", Role::User).await;
+        let logins = house.store.logins();
+        let [browser, program, viewer] = [hash(), hash(), hash()];
+        let new = NewLogin { footprint: Some(browser), ..login(hash()) };
+        logins.start(&ann, new, entry(), noon()).await.unwrap();
+        let new = NewFamily { token: hash(), family: Uuid::now_v7(), expires_at: after(10), footprint: Some(program) };
+        logins.start_family(&ann, new, entry(), noon()).await.unwrap();
+        let before = house.whole_log().await;
+        logins.came_by(ann.id, viewer, entry(), noon()).await.unwrap();
+        assert_eq!(house.whole_log().await, before + 1);
+        for footprint in [browser, program, viewer] {
+            assert!(logins.knows_device(ann.id, footprint).await.unwrap());
+        }
+        house.store.people().remove(ann.id, entry(), noon()).await.unwrap();
+        for footprint in [browser, program, viewer] {
+            assert!(!logins.knows_device(ann.id, footprint).await.unwrap());
+        }
     }
 
     async fn the_first_link_makes_the_administrator(house) {
@@ -263,6 +284,8 @@ on_both! {
         assert_eq!(written[0].link.entry.action, "login.refresh_reused");
         assert_eq!(written[0].link.entry.object, Some(format!("person:{}", ann.subject)));
         assert_eq!(written[0].people["address"], "203.0.113.5");
+        house.store.people().erase(ann.id, entry(), after(120)).await.unwrap();
+        assert!(house.audit_after(before).await[0].people.is_empty(), "it is theirs to have erased");
     }
 
     async fn two_who_refresh_at_once_get_one_successor(house) {

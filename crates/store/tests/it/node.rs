@@ -21,7 +21,14 @@ on_both! {
         }
         sessions.record_counters(&[(lost.id, Counters::default())], after(30)).await.unwrap();
         let node = house.store.node();
+        let before = house.whole_log().await;
         assert_eq!(node.start(NODE, NEXT_BOOT, after(3600)).await.unwrap(), [lost.id]);
+        let written = house.audit_after(before).await;
+        let [entry] = written.as_slice() else { panic!("{written:?}") };
+        let entry = &entry.link.entry;
+        assert_eq!((entry.action.as_str(), entry.code.as_deref()), ("session.ended", Some("session.node_lost")));
+        assert_eq!(entry.object, Some(format!("session:{}", lost.id)));
+        assert!(entry.detail.contains("\"duration_s\":30"), "{}", entry.detail);
         let row = sessions.find(lost.id).await.unwrap().unwrap();
         assert_eq!((row.status, row.end_reason), (SessionStatus::Terminated, Some(EndReason::NodeLost)));
         // It ended when it was last heard of, not when that was found.

@@ -371,7 +371,7 @@ on_both! {
         people.grants().set(grant(&ann, &desk), entry(), noon()).await.unwrap();
         house.join(&house.group("class").await, &ann, false).await;
         let cookie = hash();
-        let login = NewLogin { cookie, expires_at: after(900), idle: Default::default(), address: String::new(), device: Some(hash()), user_agent: None };
+        let login = NewLogin { cookie, expires_at: after(900), idle: Default::default(), address: String::new(), device: Some(hash()), footprint: None, user_agent: None };
         house.store.logins().start(&ann, login, entry(), noon()).await.unwrap();
         let ticket = NewTicket { owner: Some(ann.owner()), ..new_ticket(desk.id, 1) };
         house.store.tickets().issue(ticket.clone()).await.unwrap();

@@ -103,6 +103,14 @@ on_both! {
             let rename = TargetChange { name: Some(bad.to_owned()), ..TargetChange::default() };
             assert_eq!(targets.change(other.id, rename, noon()).await.unwrap_err().code(), code, "{bad:?}");
         }
+        // Also not what a target is logged in to with; PostgreSQL would not even store a NUL.
+        for bad in ["a\0b", "a\nb", &"x".repeat(256)] {
+            let new = NewTarget { username: Some(bad.to_owned()), ..new_target("new") };
+            assert_eq!(targets.add(new, noon()).await.unwrap_err().code(), "target.text_invalid", "{bad:?}");
+            let change = TargetChange { username: Some(Some(bad.to_owned())), ..TargetChange::default() };
+            let refused = targets.change(other.id, change, noon()).await.unwrap_err();
+            assert_eq!(refused.code(), "target.text_invalid", "{bad:?}");
+        }
     }
 
     async fn a_change_touches_what_it_names(house) {
@@ -143,7 +151,7 @@ on_both! {
             (none(), true, pinned("ab"), true),
             (TargetChange { name: Some("new".to_owned()), username: Some(None), ..none() }, true, pinned("ab"), true),
             (TargetChange { address: by_administrator(new_target("x").address), ..none() }, true, pinned("ab"), true),
-            (TargetChange { security: security(|s| s.anonymous_tls = true), ..none() }, true, pinned("ab"), true),
+            (TargetChange { security: security(|s| s.anonymous_tls = true), ..none() }, false, first_use.clone(), true),
             (TargetChange { address: elsewhere(), ..none() }, false, first_use.clone(), false),
             (TargetChange { address: by_administrator(Address::TestCard), ..none() }, false, first_use.clone(), false),
             (TargetChange { address: elsewhere(), security: security(|_| {}), ..none() }, false, first_use.clone(), false),

@@ -7,7 +7,8 @@ use model::session::EndReason;
 use model::{BootId, Coded, SessionId};
 use std::time::Duration;
 use store::{
-    NewTicket, ResumeTicket, Sealed, SessionStatus, Store, TakeError, TakeTicket, TicketState, TokenHash,
+    LoginId, NewTicket, ResumeTicket, Sealed, SessionStatus, Store, TakeError, TakeTicket, TicketState,
+    TokenHash,
 };
 use uuid::Uuid;
 
@@ -97,6 +98,21 @@ on_both! {
         assert_eq!(used.session, Some(wish.session));
     }
 
+    async fn what_was_taken_for_nothing_is_given_back_and_what_began_is_not(house) {
+        let target = house.target("desk").await;
+        let (token, tickets) = (house.ticket(target.id, 1).await, house.store.tickets());
+        let wish = take(token);
+        tickets.take(wish.clone(), noon()).await.unwrap();
+        tickets.give_back(SessionId(Uuid::from_u128(99))).await.unwrap();
+        assert_eq!(tickets.take(take(token), noon()).await.unwrap_err().code(), "ticket.used");
+        tickets.give_back(wish.session).await.unwrap();
+        let session = new_session(&target);
+        tickets.take(TakeTicket { session: session.id, ..take(token) }, noon()).await.unwrap();
+        house.store.sessions().start(session.clone()).await.unwrap();
+        tickets.give_back(session.id).await.unwrap();
+        assert_eq!(tickets.take(take(token), noon()).await.unwrap_err().code(), "ticket.used");
+    }
+
     async fn fifty_takers_one_winner(house) {
         let target = house.target("desk").await;
         for round in 1..=3 {
@@ -141,16 +157,19 @@ on_both! {
     async fn revoke_and_purge(house) {
         let target = house.target("desk").await;
         let tickets = house.store.tickets();
-        let (open, used) = (new_ticket(target.id, 1), new_ticket(target.id, 2));
-        tickets.issue(open.clone()).await.unwrap();
-        tickets.issue(used.clone()).await.unwrap();
-        tickets.take(take(used.token_hash), noon()).await.unwrap();
-        assert!(tickets.revoke(open.id).await.unwrap());
-        assert!(!tickets.revoke(open.id).await.unwrap());
-        assert!(!tickets.revoke(used.id).await.unwrap());
+        let (login, other) = (LoginId::Cookie(TokenHash([7; 32])), LoginId::Family(Uuid::from_u128(7)));
+        let by = |login, token| NewTicket { login: Some(login), ..new_ticket(target.id, token) };
+        let (open, used, others) = (by(login, 1), by(login, 2), by(other, 3));
+        for ticket in [&open, &used, &others] {
+            tickets.issue(ticket.clone()).await.unwrap();
+        }
+        assert_eq!(tickets.take(take(used.token_hash), noon()).await.unwrap().login, Some(login));
+        assert_eq!(tickets.revoke_by(login).await.unwrap(), 1);
+        assert_eq!(tickets.revoke_by(login).await.unwrap(), 0);
+        assert_eq!(tickets.take(take(others.token_hash), noon()).await.unwrap().login, Some(other));
         assert_eq!(tickets.take(take(open.token_hash), noon()).await.unwrap_err().code(), "ticket.unknown");
         assert_eq!(tickets.purge(after(3600)).await.unwrap(), 0);
-        assert_eq!(tickets.purge(after(3601)).await.unwrap(), 1);
+        assert_eq!(tickets.purge(after(3601)).await.unwrap(), 2);
         assert_eq!(tickets.take(take(used.token_hash), noon()).await.unwrap_err().code(), "ticket.unknown");
     }
 

@@ -98,7 +98,8 @@ test('click and navigation to the first picture', async ({ browser }, info) => {
           const page = await fresh(browser, program.url, door);
           await page.goto('/');
           await page.waitForLoadState('networkidle', { timeout: 30_000 });
-          await page.getByRole('listitem').first().getByRole('button').last().click();
+          const machine = { has: page.getByRole('heading', { name: 'bench' }) };
+          await page.getByRole('listitem').filter(machine).getByRole('button').last().click();
           return finish(page, 'click');
         },
       ],

@@ -3,7 +3,7 @@ import type { CDPSession } from '@playwright/test';
 import { CSP } from './csp.ts';
 import { Guest } from './guest.ts';
 import { colors, enter, NAMES, open, unlock } from './house.ts';
-import { expect, expectAccessible, LANGUAGES, prefer, shoot, shootSizes, test, watch } from './page.ts';
+import { expect, expectAccessible, LANGUAGES, prefer, shootSizes, test, watch } from './page.ts';
 
 let guest: Guest;
 let door = '';
@@ -115,7 +115,7 @@ for (const language of LANGUAGES) {
       await cdp.send('Input.insertText', { text: 'c' });
       await expect(field).toBeFocused();
       await expect.poll(async () => (await guest.typed()).slice(before.length)).toBe('مرحا\u007fبا\u001b\u0003');
-      await shoot(page, 'console-touch', language, 'light', 390);
+      await shootSizes(page, 'console-touch', language);
       expect(errors).toEqual([]);
       await context.close();
     });

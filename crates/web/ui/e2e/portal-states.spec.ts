@@ -1,4 +1,5 @@
 /** Every page of the portal in the states that INTERFACE knows; what works together with the program is `portal.spec`. */
+import type { Route } from '@playwright/test';
 import { readFileSync } from 'node:fs';
 import { expect, LANGUAGES, prefer, shootPairs, shootSizes, test } from './page.ts';
 import { good, ME, problem, RIGHTS, script, SESSIONS, session, TARGETS, TOKENS, USERS } from './scripted.ts';
@@ -15,7 +16,7 @@ for (const language of LANGUAGES) {
       await shootSizes(page, 'login', language);
       await page.getByText(ar ? 'لا كلمة مرور لديك' : 'No password yet').click();
       await expect(page.getByText('gatehouse admin link')).toBeVisible();
-      await shootPairs(page, 'login-help', language);
+      await shootSizes(page, 'login-help', language);
     });
 
     test('log in: checking a link', async ({ page }) => {
@@ -37,7 +38,7 @@ for (const language of LANGUAGES) {
         await page.goto('/login#token=abc');
         await expect(page.getByRole('alert')).toContainText(code);
         await expect(page.getByRole('alert')).toContainText('gatehouse admin link');
-        await shootPairs(page, `login-${state}`, language);
+        await shootSizes(page, `login-${state}`, language);
       });
     }
 
@@ -60,7 +61,7 @@ for (const language of LANGUAGES) {
       await page.keyboard.press('Enter');
       await expect(page.getByRole('alert')).toContainText('door.throttled');
       await expect(go).toBeDisabled();
-      await shootPairs(page, 'login-throttled', language);
+      await shootSizes(page, 'login-throttled', language);
     });
 
     test('log in: the database is locked', async ({ page, watched }) => {
@@ -71,7 +72,7 @@ for (const language of LANGUAGES) {
       await page.locator('input[type=password]').fill('nonsense');
       await page.keyboard.press('Enter');
       await expect(page.getByRole('alert')).toContainText('store.unavailable');
-      await shootPairs(page, 'login-locked', language);
+      await shootSizes(page, 'login-locked', language);
       await page.getByRole('alert').getByRole('button').click();
       await expect(page.getByRole('textbox').first()).toHaveValue('ada');
     });
@@ -94,7 +95,7 @@ for (const language of LANGUAGES) {
       await page.evaluate(() => dispatchEvent(new Event('online')));
       await expect(page.getByRole('status')).toBeVisible();
       expect(new URL(page.url()).pathname).toBe('/login');
-      await shootPairs(page, 'login-expired', language);
+      await shootSizes(page, 'login-ended', language);
       await page.getByRole('textbox').first().fill('ada');
       await page.locator('input[type=password]').fill('right');
       await page.keyboard.press('Enter');
@@ -133,7 +134,7 @@ for (const language of LANGUAGES) {
       await script(page, { '/api/targets': () => undefined });
       await page.goto('/');
       await expect(page.locator('main').getByRole('status')).toBeVisible();
-      await shootPairs(page, 'targets-loading', language);
+      await shootSizes(page, 'targets-loading', language);
     });
 
     test('targets: first use, for those who may add and those who may not', async ({ page }) => {
@@ -145,17 +146,17 @@ for (const language of LANGUAGES) {
       });
       await page.goto('/');
       await expect(page.getByRole('heading', { level: 2 })).toBeVisible();
-      await shootPairs(page, 'targets-empty', language);
+      await shootSizes(page, 'targets-empty', language);
       await page.locator('main a.primary').click();
       await expect(page.getByRole('complementary')).toBeVisible();
-      await shootPairs(page, 'targets-add', language);
+      await shootSizes(page, 'targets-add', language);
       await page.keyboard.press('Escape');
       await expect(page.getByRole('complementary')).toBeHidden();
       me = { ...ME, role: 'user', rights: RIGHTS.user };
       await page.reload();
       await expect(page.getByRole('heading', { level: 2 })).toBeVisible();
       await expect(page.locator('main a.primary')).toHaveCount(0);
-      await shootPairs(page, 'targets-none', language);
+      await shootSizes(page, 'targets-none', language);
     });
 
     test('targets: cards, table, filters in the address', async ({ page }) => {
@@ -172,10 +173,50 @@ for (const language of LANGUAGES) {
       await expect(page.getByRole('row')).toHaveCount(2);
       await page.getByRole('searchbox').fill('nothing of this name');
       await expect(page.getByRole('table')).toHaveCount(0);
-      await shootPairs(page, 'targets-filtered', language);
+      await shootSizes(page, 'targets-filtered', language);
       await page.goto('/?q=lab');
       await expect(page.getByRole('table'), 'the layout is remembered').toBeVisible();
       await expect(page.getByRole('searchbox')).toHaveValue('lab');
+    });
+
+    test('targets: their screens, fresh, old, not there yet and not allowed', async ({ page }) => {
+      let picture = Buffer.alloc(0);
+      const asked: string[] = [];
+      const shown = (age: number) => (route: Route) => {
+        asked.push(new URL(route.request().url()).pathname);
+        const headers = { etag: '"a"', age: String(age), 'retry-after': '30', 'cache-control': 'no-store, private' };
+        return route.fulfill({ status: 200, contentType: 'image/png', headers, body: picture });
+      };
+      const targets = TARGETS.map((target, n) => ({ ...target, thumbnails: n < 3 }));
+      await script(page, {
+        '/api/targets': (route) => route.fulfill(good({ targets, total: 4 })),
+        '/api/targets/t1/thumbnail': shown(4),
+        '/api/targets/t2/thumbnail': shown(7200),
+        '/api/targets/t3/thumbnail': (route) => route.fulfill({ status: 204, headers: { 'retry-after': '30' } }),
+      });
+      await page.setViewportSize({ width: 480, height: 300 });
+      await page.goto('/no-such-page');
+      await expect(page.getByRole('heading').first()).toBeVisible();
+      picture = await page.screenshot();
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await page.goto('/');
+      const images = page.getByRole('main').getByRole('img', { name: ar ? /شاشة / : /Screen of / });
+      await expect(images).toHaveCount(2);
+      await expect(page.getByRole('main').getByRole('time')).toHaveText(ar ? 'قبل ساعتين' : '2 hours ago');
+      await shootSizes(page, 'targets-pictured', language);
+      await page.goto('/?view=table');
+      await expect(images).toHaveCount(2);
+      await shootPairs(page, 'targets-pictured-table', language);
+
+      // Nobody is asked for what is not in sight, or while the page is not looked at.
+      await page.setViewportSize({ width: 390, height: 300 });
+      asked.length = 0;
+      await page.goto('/?view=cards');
+      await expect(images.first()).toBeVisible();
+      expect(asked).toEqual(['/api/targets/t1/thumbnail']);
+      await page.getByRole('heading', { name: 'جهاز المكتبة' }).scrollIntoViewIfNeeded();
+      await expect(images).toHaveCount(2);
+      expect(asked).toEqual(['/api/targets/t1/thumbnail', '/api/targets/t2/thumbnail']);
     });
 
     test('targets: the menu of a card, by keyboard', async ({ page }) => {
@@ -184,7 +225,7 @@ for (const language of LANGUAGES) {
       const more = page.getByRole('button', { name: ar ? /المزيد عن .*Lab desktop/ : /More for .*Lab desktop/ });
       await more.press('Enter');
       await expect(more).toHaveAttribute('aria-expanded', 'true');
-      await shootPairs(page, 'targets-menu', language);
+      await shootSizes(page, 'targets-menu', language);
       await page.keyboard.press('Escape');
       await expect(more).toBeFocused();
       await expect(more).toHaveAttribute('aria-expanded', 'false');
@@ -274,10 +315,10 @@ for (const language of LANGUAGES) {
       await page.goto('/');
       await page.getByRole('listitem').filter({ hasText: 'جهاز المكتبة' }).locator('.primary').click();
       await expect(page.getByRole('alert')).toContainText('target.wrong_password');
-      await shootPairs(page, 'targets-refused', language);
+      await shootSizes(page, 'targets-refused', language);
       await page.getByRole('listitem').filter({ hasText: 'Lab desktop' }).getByRole('button').last().click();
       await expect(page.getByRole('dialog')).toBeVisible();
-      await shootPairs(page, 'targets-own-session', language);
+      await shootSizes(page, 'targets-own-session', language);
     });
 
     test('targets: a link for a viewer program', async ({ page }) => {
@@ -299,7 +340,7 @@ for (const language of LANGUAGES) {
       await page.getByRole('button', { name: ar ? /المزيد عن .*Lab desktop/ : /More for .*Lab desktop/ }).click();
       await page.getByRole('button', { name: ar ? 'لبرنامج العرض' : 'For a viewer program' }).click();
       await expect(page.getByRole('dialog')).toContainText('vnc://');
-      await shootPairs(page, 'targets-native', language);
+      await shootSizes(page, 'targets-native', language);
     });
 
     test('targets: the server failed', async ({ page, watched }) => {
@@ -307,7 +348,7 @@ for (const language of LANGUAGES) {
       await script(page, { '/api/targets': (route) => route.fulfill(problem(503, 'store.unavailable')) });
       await page.goto('/');
       await expect(page.getByRole('alert')).toContainText('store.unavailable');
-      await shootPairs(page, 'targets-error', language);
+      await shootSizes(page, 'targets-error', language);
     });
 
     test('targets: offline keeps what was read and says since when', async ({ page, watched, context }) => {
@@ -319,7 +360,7 @@ for (const language of LANGUAGES) {
       await context.setOffline(true);
       await expect(page.locator('.stale')).toBeVisible();
       await expect(page.getByRole('main').getByRole('heading', { level: 2 })).toHaveCount(4);
-      await shootPairs(page, 'targets-offline', language);
+      await shootSizes(page, 'targets-offline', language);
       await context.setOffline(false);
     });
 

@@ -91,6 +91,26 @@ for (const language of LANGUAGES) {
       await shootPairs(page, 'real-targets', language);
     });
 
+    test('its screen is in the list once its entry allows it', async () => {
+      const screen = page.getByRole('img', { name: ar ? /شاشة .*Lab desktop/ : /Screen of .*Lab desktop/ });
+      await page.goto('/');
+      await page.getByRole('heading', { name: 'Lab desktop' }).getByRole('link').click();
+      await page.goto(`${new URL(page.url()).pathname}/edit`);
+      const panel = page.getByRole('complementary');
+      await panel.getByLabel(ar ? 'عرض شاشتها في القوائم' : 'Show its screen in lists').check();
+      await shootPairs(page, 'real-target-edit', language);
+      await panel.locator('button[type=submit]').click();
+      await expect(page).not.toHaveURL(/edit$/);
+      await page.goto('/');
+      await expect(screen).toBeVisible();
+      const size = await screen.evaluate((image: HTMLImageElement) => [image.naturalWidth, image.naturalHeight]);
+      expect(size[0]).toBeLessThanOrEqual(480);
+      expect(size[1]).toBeLessThanOrEqual(300);
+      await shootPairs(page, 'real-targets-pictured', language);
+      await page.goto('/?view=table');
+      await expect(screen).toBeVisible();
+    });
+
     test('two administrators change the same target: the later one sees what changed', async ({ browser }) => {
       const other = await visitor(browser, language, program.url);
       await logIn(other.page, 'ada', PASSWORD);

@@ -15,6 +15,7 @@ export const good = (body: unknown) => ({ status: 200, contentType: 'application
 export const RIGHTS = {
   user: [
     'see_targets',
+    'see_thumbnails',
     'open_console',
     'extend_console',
     'end_console',
@@ -24,6 +25,7 @@ export const RIGHTS = {
   ],
   admin: [
     'see_targets',
+    'see_thumbnails',
     'open_console',
     'see_sessions',
     'kill_session',

@@ -4,20 +4,23 @@
  */
 import type { Page, WebSocketRoute } from '@playwright/test';
 import { expect, LANGUAGES, prefer, shootSizes, test, type Language } from './page.ts';
+import { good, POLICY, problem, session } from './scripted.ts';
 
 const TOKEN = 'a'.repeat(52);
 
-const problem = (status: number, code: string, detail?: string) => ({
-  status,
-  contentType: 'application/problem+json',
-  body: JSON.stringify({ code, detail }),
-});
-const good = (body: unknown) => ({ status: 200, contentType: 'application/json', body: JSON.stringify(body) });
+const INFO = {
+  target_name: 'Lab desktop',
+  view_only: false,
+  state: 'active',
+  time_left_s: 840,
+  live_events: false,
+  policy: POLICY,
+  may_change_policy: false,
+  others: [],
+};
 
 function info(page: Page, body: object = {}) {
-  return page.route('**/api/console/*/info', (route) =>
-    route.fulfill(good({ target_name: 'Lab desktop', view_only: false, state: 'active', time_left_s: 840, ...body })),
-  );
+  return page.route('**/api/console/*/info', (route) => route.fulfill(good({ ...INFO, ...body })));
 }
 
 async function socket(page: Page, handle: (ws: WebSocketRoute) => void | Promise<void>) {
@@ -64,11 +67,7 @@ for (const language of LANGUAGES) {
 
     test('console: slow, frozen, view-only, and the panels', async ({ page }) => {
       let body: object = { view_only: true, state: 'frozen', time_left_s: 95 };
-      await page.route('**/api/console/*/info', (route) =>
-        route.fulfill(
-          good({ target_name: 'Lab desktop', view_only: false, state: 'active', time_left_s: 840, ...body }),
-        ),
-      );
+      await page.route('**/api/console/*/info', (route) => route.fulfill(good({ ...INFO, ...body })));
       await socket(page, grayScreen);
       await page.goto(`/console/${TOKEN}`);
       const root = page.locator('[data-state]');
@@ -83,12 +82,84 @@ for (const language of LANGUAGES) {
       await page.route('**/api/console/*/info', async (route) => {
         // The answer is what is slow here, not the test: half a second is what makes the state.
         await new Promise((resolve) => setTimeout(resolve, 500));
-        await route.fulfill(good({ target_name: 'Lab desktop', view_only: true, state: 'active', time_left_s: 45 }));
+        await route.fulfill(good({ ...INFO, view_only: true, time_left_s: 45 }));
       });
       await socket(page, grayScreen);
       await page.goto(`/console/${TOKEN}`);
       await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'slow');
       await shootSizes(page, 'console-slow', language);
+    });
+
+    test('console: who else is here, which rules hold, more time, and the way back', async ({ page }) => {
+      const asked: unknown[] = [];
+      const here = { person: 'سارة', since: new Date(Date.now() - 180_000).toISOString(), view_only: true };
+      let body: object = { others: [here] };
+      const mine = { live_events: true, session_id: 's1', target_id: 't1', extended_s: 900, may_change_policy: true };
+      await page.route('**/api/console/*/info', (route) =>
+        route.fulfill(good({ ...INFO, ...mine, time_left_s: 90, ...body })),
+      );
+      await page.route('**/api/vm/t1/console/extend', (route) => {
+        asked.push('extend');
+        body = { ...body, time_left_s: 900 };
+        return route.fulfill(good({ session_id: 's1', expires_at: '', extensions: 1, time_left_s: 900 }));
+      });
+      await page.route('**/api/sessions/s1', (route) => route.fulfill(good(session(1))));
+      await page.route('**/api/sessions/s1/policy', (route) => {
+        asked.push(route.request().postDataJSON());
+        body = {
+          ...body,
+          view_only: true,
+          policy: { ...POLICY, view_only: true },
+          others: [here, { ...here, person: null }],
+        };
+        return route.fulfill({ status: 204 });
+      });
+      await page.routeWebSocket('**/ws/events*', () => undefined);
+      await socket(page, grayScreen);
+      await page.goto(`/console/${TOKEN}`);
+      const root = page.locator('[data-state]');
+      await expect(root).toHaveAttribute('data-state', 'connected');
+      const extend = page.getByRole('button', { name: language === 'en' ? 'Extend' : 'تمديد', exact: true });
+      await expect(page.locator('.banner.warn')).toBeVisible();
+      await shootSizes(page, 'console-ending', language);
+      await extend.first().click();
+      await expect(page.locator('.banner.warn')).toBeHidden();
+      await expect(page.locator('.banner')).toBeVisible();
+      expect(asked).toEqual(['extend']);
+
+      const more = page.getByRole('button', { name: language === 'en' ? 'More' : 'المزيد', exact: true });
+      await more.click();
+      const panel = page.getByRole('group', { name: language === 'en' ? 'More' : 'المزيد', exact: true });
+      await expect(panel.getByText('سارة')).toBeVisible();
+      await shootSizes(page, 'console-company', language);
+      await panel.getByRole('button', { name: language === 'en' ? 'Change the rules' : 'تغيير القواعد' }).click();
+      const dialog = page.getByRole('dialog');
+      await expect(dialog).toBeVisible();
+      await shootSizes(page, 'console-rules', language);
+      await dialog.getByLabel(language === 'en' ? 'View-only' : 'للمشاهدة فقط').check();
+      await dialog.locator('button[type=submit]').click();
+      await expect(dialog).toBeHidden();
+      // What was decided is what is shown, and it is said that it changed.
+      await expect(page.locator('.banner')).toContainText(language === 'en' ? 'rules' : 'قواعد');
+      await expect(
+        page.getByRole('toolbar').getByText(language === 'en' ? 'View-only' : 'للمشاهدة فقط'),
+      ).toBeAttached();
+      await shootSizes(page, 'console-ruled', language);
+      await page.getByRole('link', { name: language === 'en' ? 'Back to the list' : 'العودة إلى القائمة' }).click();
+      await expect(page).not.toHaveURL(/console/);
+    });
+
+    test('console: rules that keep the clipboard here', async ({ page }) => {
+      await info(page, { policy: { ...POLICY, clipboard_to_target: 'deny', clipboard_to_viewer: 'deny' } });
+      await socket(page, grayScreen);
+      await page.goto(`/console/${TOKEN}`);
+      await expect(page.locator('[data-state]')).toHaveAttribute('data-state', 'connected');
+      await page.getByRole('button', { name: language === 'en' ? 'Clipboard' : 'الحافظة', exact: true }).click();
+      await page.getByLabel(language === 'en' ? 'Text' : 'النص', { exact: true }).fill('secret');
+      await expect(
+        page.getByRole('button', { name: language === 'en' ? 'Send to machine' : 'إرسال إلى الجهاز' }),
+      ).toBeDisabled();
+      await shootSizes(page, 'console-clipboard-shut', language);
     });
 
     test('console: reconnecting keeps the last picture, then tells why it gave up', async ({ page }) => {

@@ -3,6 +3,7 @@
  *
  * Shapes come from `openapi.d.ts`, which `npm run types` makes from the server's own document.
  */
+import { isAttended } from './attendance';
 import { detailsOf, FailureError, isCode } from './failure';
 import type { components, paths } from './openapi';
 
@@ -65,14 +66,13 @@ export function whenLoggedOut(tell: () => void): void {
 
 /** Asks at an address that is filled in already. */
 export async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
-  const init: RequestInit = {
-    method,
-    signal: AbortSignal.timeout(PATIENCE),
-    headers: { accept: 'application/json' },
-  };
+  const headers: Record<string, string> = { accept: 'application/json' };
+  // Pages read by the clock too: only what is read while somebody is there keeps them logged in.
+  if (isAttended()) headers['gatehouse-attended'] = 'yes';
+  const init: RequestInit = { method, signal: AbortSignal.timeout(PATIENCE), headers };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
-    init.headers = { accept: 'application/json', 'content-type': 'application/json' };
+    headers['content-type'] = 'application/json';
   }
   let response: Response;
   try {
@@ -138,6 +138,7 @@ export const api = {
       path: { id },
       body: { protocol: 'vnc', expires_minutes: 15 },
     }),
+  extendConsole: (id: string) => call('post', '/api/vm/{id}/console/extend', { path: { id } }),
   consoleInfo: (token: string) => call('get', CONSOLE_INFO, { path: { token } }),
 };
 

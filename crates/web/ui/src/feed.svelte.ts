@@ -43,6 +43,8 @@ export class Feed<T> {
     const hurry = setTimeout(() => (this.slow = this.value === undefined), SKELETON_MS);
     const back = () => void this.again();
     addEventListener('online', back);
+    // What cannot be read is said at once, and not when the clock asks next.
+    addEventListener('offline', back);
     let deaf: (() => void) | undefined;
     void this.again().then(() => {
       // Who may not read may not listen either.
@@ -55,6 +57,7 @@ export class Feed<T> {
       clearTimeout(this.timer);
       clearTimeout(this.gathering);
       removeEventListener('online', back);
+      removeEventListener('offline', back);
       deaf?.();
     };
   }

@@ -92,7 +92,30 @@ const GLOSSARY: readonly [RegExp, RegExp][] = [
   [/\blogs? out\b|\blogged out\b/i, /خروج/],
   [/\bAPI tokens?\b/i, /رموز الوصول|رمز [و]?(?:ال)?وصول|رموز [و]?وصول/],
   [/\bfirewall\b/i, /جدار (?:ال)?حماية/],
-  [/\brecording\b/i, /تسجيل/],
+  [/\brecordings?\b/i, /تسجيل/],
+  [/\bextend(?:ed|s)?\b/i, /تمديد|تمد[ّ]?د|مُدّد/],
+  [/\bviewer programs?\b/i, /برنامج العرض|برامج العرض/],
+  [/\bspecial keys\b/i, /مفاتيح خاصة/],
+  [/\bvirtual machines?\b/i, /جهاز افتراضي|أجهزة افتراضية/],
+  [/\bdashboards?\b/i, /لوحة المعلومات|لوحات المعلومات/],
+  [/\bnodes?\b/i, /عقد/],
+  [/\bclusters?\b/i, /تجم[ّ]?ع/],
+  [/\bthreats?\b/i, /تهديد/],
+  [/\brisk scores?\b/i, /درجة المخاطر|درجات المخاطر/],
+  [/\balerts?\b/i, /تنبيه/],
+  [/\bunblock/i, /رفع الحظر/],
+  [/\baddress(?:es)? (?:is|are) blocked\b/i, /محظور|حظر/],
+  [/\bquarantine/i, /عزل/],
+  [/\ballow-list/i, /قائمة السماح/],
+  [/\bdry run\b/i, /محاكاة دون تنفيذ/],
+  [/\bfalse alarms?\b/i, /إنذار كاذب|إنذارات كاذبة/],
+  [/\bdecoys?\b/i, /مصيد|مصائد/],
+  [/\bback-test/i, /اختبار على بيانات سابقة/],
+  [/\bsensors?\b/i, /مستشعر/],
+  [/\banomal/i, /شاذ/],
+  [/\bdetections?\b/i, /رصد/],
+  [/\bback-?ups?\b/i, /نسخ(?:ة)? (?:ال)?احتياطي|احتياطي/],
+  [/\bview-only\b/i, /للمشاهدة فقط/],
 ];
 
 /** Messages that say the same thing by other words, each for a reason of Arabic style. */
@@ -167,6 +190,18 @@ describe('catalogues', () => {
     expect([...arabic.keys()].sort()).toEqual([...english.keys()].sort());
     for (const [id, forms] of arabic) {
       for (const found of forms) expect(found, id).toEqual(['few', 'many', 'one', 'other', 'two', 'zero']);
+    }
+  });
+
+  it('choose by every number that they count with', () => {
+    // Names that stand for a number of things; a number that only stands in a sentence is written by its page.
+    const counts = ['count', 'keys', 'clipboards'];
+    for (const language of LANGUAGES) {
+      const chosen = new Set(counted(language).keys());
+      const free = [...shape(language)].filter(
+        ([id, names]) => names.split(' ').some((name) => counts.includes(name)) && !chosen.has(id),
+      );
+      expect(free.map(([id]) => `${language} ${id}`)).toEqual([]);
     }
   });
 

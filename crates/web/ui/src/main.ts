@@ -3,9 +3,12 @@ import './styles/fonts.css';
 import './styles/base.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { watchAttendance } from './attendance';
 import { openEarly } from './console/early';
 import { install } from './install';
 import { router } from './router.svelte';
+
+watchAttendance(window);
 
 // All that a console needs starts at once: the way to the machine, the viewer, the page around it.
 if (router.route.page === 'console') {

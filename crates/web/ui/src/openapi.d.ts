@@ -630,6 +630,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/targets/{id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last picture of a target's screen, at most 480 x 300. Asking for it may begin a new one, at most every 30 s for
+         *     all who ask; `Age` is how old this one is, `Retry-After` [RFC 9110, 10.2.3] when it is worth to ask again.
+         * @description Needs the right `see_thumbnails`; an API token needs the scope `console`.
+         */
+        get: operations["targets_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tokens": {
         parameters: {
             query?: never;
@@ -1300,14 +1321,30 @@ export interface components {
              * @description When an unused ticket ends.
              */
             expires_at: string;
+            /**
+             * Format: int64
+             * @description Seconds that would be left after *extend*; none where the session is not theirs to extend.
+             */
+            extended_s?: number | null;
             /** @description Whether who asks may listen to `/ws/events`; a bare token may not. */
             live_events: boolean;
+            /** @description Whether who asks may change the rules. */
+            may_change_policy: boolean;
+            /** @description Who else looks at the same screen now, those first who came last. */
+            others: components["schemas"]["OtherViewer"][];
+            /** @description The rules that hold for it now. */
+            policy: components["schemas"]["SessionPolicy"];
             /**
              * Format: uuid
              * @description Its session, once the ticket was taken; live events name it.
              */
             session_id?: string | null;
             state: components["schemas"]["ConsoleState"];
+            /**
+             * Format: uuid
+             * @description The target, where who asks may ask for its console anew.
+             */
+            target_id?: string | null;
             target_name: string;
             /**
              * Format: int64
@@ -1687,6 +1724,14 @@ export interface components {
         NewToken: components["schemas"]["ApiToken"] & {
             /** @description For `Authorization: Bearer`; 256 bits in lower-case base32. */
             token: string;
+        };
+        /** @description Somebody else who looks at the same screen now. */
+        OtherViewer: {
+            /** @description The name that they log in with; none for a bare token. */
+            person?: string | null;
+            /** Format: date-time */
+            since: string;
+            view_only: boolean;
         };
         /** @description What a refusal looks like on the wire. */
         ProblemBody: {
@@ -6072,6 +6117,114 @@ export interface operations {
             };
             /** @description the target cannot be used; the code says why */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    targets_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or number */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": number[];
+                };
+            };
+            /** @description it may be pictured, but there is no picture yet */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the picture that `If-None-Match` names is still the last one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description the target's entry does not allow pictures, or there is no such target */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,8 +2,11 @@
 
 export const SIZE = { width: 1280, height: 800 } as const;
 
+/** How the names of such windows begin. */
+export const POPUP = 'gatehouse-console-';
+
 export function popupName(target: string): string {
-  return `gatehouse-console-${target}`;
+  return POPUP + target;
 }
 
 interface Place {

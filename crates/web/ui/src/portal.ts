@@ -7,6 +7,7 @@ export const ROLES: readonly Role[] = ['user', 'viewer', 'analyst', 'operator', 
 export type Right =
   | 'open_console'
   | 'see_targets'
+  | 'see_thumbnails'
   | 'see_sessions'
   | 'kill_session'
   | 'freeze_session'
@@ -33,13 +34,13 @@ export interface Me {
   idle_seconds?: number | null;
   /** Whether they can log in by name; the first administrator cannot until one is set. */
   has_password: boolean;
+  /** Groups that they are in. */
+  groups?: { id: string; name: string; operator: boolean }[];
   version: number;
 }
 
 export interface Target extends BareTarget {
   username?: string | null;
-  /** When its last picture was taken, where one may be shown. */
-  thumbnail_at?: string | null;
 }
 
 export interface TargetChange {
@@ -224,7 +225,7 @@ export const portal = {
 
   users: () => get<{ users: User[]; total: number }>('/api/users', {}, { limit: ALL }),
   user: (id: string) => get<User>('/api/users/{id}', { id }),
-  addUser: (user: { username: string; display_name: string; role: Role; password?: string }) =>
+  addUser: (user: { username: string; display_name?: string; role: Role; password?: string }) =>
     send<User>('POST', '/api/users', {}, user),
   changeUser: (id: string, change: { version: number; username?: string; display_name?: string; role?: Role }) =>
     send<User>('PATCH', '/api/users/{id}', { id }, change),

@@ -173,7 +173,11 @@ async fn play(acts: Vec<Act>, ending: Ending) {
     let mut model = Model::default();
     let apply = |rule: Rule, model: &mut Model| {
         model.rule(rule);
-        registry.set_policy(id, model.policy.clone());
+        match rule {
+            Rule::Freeze => registry.freeze(id),
+            Rule::Thaw => registry.thaw(id),
+            Rule::ViewOnly(_) => registry.set_policy(id, model.policy.clone()),
+        };
     };
     for act in acts {
         match act {

@@ -59,7 +59,7 @@ export class Sharing {
 
   send(text: string): void {
     const session = this.session();
-    if (!session?.screen || session.viewOnly) return;
+    if (!session?.screen || !session.mayCopyIn) return;
     this.last = text;
     session.screen.clipboardPasteFrom(text);
   }

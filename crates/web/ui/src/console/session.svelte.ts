@@ -1,9 +1,12 @@
 /** One console: its connection, its states, and what the server says of it while it runs. */
 import { api, consoleInfoPath, type ConsoleInfo } from '../api';
 import { asFailure, FailureError, type Failure } from '../failure';
+import { locale, t } from '../i18n.svelte';
 import { live, type LiveEvent } from '../live.svelte';
+import type { IconName } from '../parts/Icon.svelte';
 import { BACK_OFF, readClose, retryOf, type Retry } from './close';
 import { takeLine } from './early';
+import { mayCopyIn, rulesDiffer, rulesOf } from './rules';
 import type { Screen } from './screen';
 
 export type Phase = 'connecting' | 'connected' | 'reconnecting' | 'ended';
@@ -19,6 +22,18 @@ const PROBE_HIDDEN_MS = 60_000;
 /** A bare token may not listen to events: there asking is all there is. */
 const POLL_MS = 3000;
 const POLL_HIDDEN_MS = 15_000;
+
+/** An extension that gains less is not worth a button. */
+const WORTH_S = 60;
+/** A notice is read in so long. */
+const NOTICE_MS = 8000;
+
+/** Something that changed around the picture, told for a moment. */
+export interface Notice {
+  id: string;
+  icon: IconName;
+  words?: Record<string, string>;
+}
 
 interface Preferences {
   fit: Fit;
@@ -51,8 +66,22 @@ export class ConsoleSession {
   /** Who ended the session, where the server says it. */
   private endedBy: string | undefined = $state();
   private unanswered = $state(0);
+  /** More time is being asked for. */
+  extending = $state(false);
+  notice: Notice | undefined = $state.raw();
 
   readonly viewOnly = $derived(this.viewOnlyChosen || this.info?.view_only === true);
+  /** Whether more time can be had, and is worth asking for. */
+  readonly canExtend = $derived(
+    this.phase !== 'ended' &&
+      typeof this.info?.target_id === 'string' &&
+      typeof this.info.extended_s === 'number' &&
+      this.secondsLeft !== undefined &&
+      this.info.extended_s >= this.secondsLeft + WORTH_S,
+  );
+  readonly rules = $derived(rulesOf(this.info?.policy));
+  /** Whether text from here may go into the machine. */
+  readonly mayCopyIn = $derived(!this.viewOnly && mayCopyIn(this.info?.policy));
   readonly frozen = $derived(this.info?.state === 'frozen');
   readonly slow = $derived((this.roundTrip ?? 0) > SLOW_MS || this.unanswered >= 2);
   /** Why it ended, and by whom: the two come on two connections, in either order. */
@@ -101,6 +130,7 @@ export class ConsoleSession {
     this.closed = true;
     for (const timer of this.timers) clearTimeout(timer);
     clearTimeout(this.pollTimer);
+    clearTimeout(this.noticeTimer);
     this.stopListening?.();
     removeEventListener('offline', this.wentOffline);
     removeEventListener('online', this.wentOnline);
@@ -155,6 +185,49 @@ export class ConsoleSession {
   setDragging(on: boolean): void {
     this.dragging = on;
     this.applyView();
+  }
+
+  /** Asks for more time. What is given is told by the server. */
+  async extend(): Promise<void> {
+    const target = this.info?.target_id;
+    if (typeof target !== 'string' || this.extending) return;
+    this.extending = true;
+    try {
+      const { time_left_s } = await api.extendConsole(target);
+      this.deadline = performance.now() + time_left_s * 1000;
+      this.tick();
+      this.tell({ id: 'console-extended', icon: 'clock', words: { time: locale.duration(time_left_s) } });
+    } catch {
+      this.tell({ id: 'console-extend-failed', icon: 'alert' });
+    }
+    this.extending = false;
+    void this.poll();
+  }
+
+  /** Reads now what the server says of this session. */
+  refresh(): Promise<void> {
+    return this.poll();
+  }
+
+  private noticeTimer: ReturnType<typeof setTimeout> | undefined;
+  private tell(notice: Notice): void {
+    this.notice = notice;
+    clearTimeout(this.noticeTimer);
+    this.noticeTimer = setTimeout(() => (this.notice = undefined), NOTICE_MS);
+  }
+
+  /** Says who came and who went, and that other rules hold. */
+  private compare(before: ConsoleInfo | undefined, now: ConsoleInfo): void {
+    if (!before || this.phase !== 'connected') return;
+    const named = ({ person }: ConsoleInfo['others'][number]) => person ?? t('more-somebody');
+    const there = (info: ConsoleInfo) => new Set(info.others.map(({ person, since }) => `${person ?? ''} ${since}`));
+    const missing = (here: ConsoleInfo, from: Set<string>) =>
+      here.others.find(({ person, since }) => !from.has(`${person ?? ''} ${since}`));
+    const joined = missing(now, there(before));
+    const left = missing(before, there(now));
+    if (rulesDiffer(before.policy, now.policy)) this.tell({ id: 'rules-changed', icon: 'shield' });
+    else if (joined) this.tell({ id: 'others-joined', icon: 'person', words: { person: named(joined) } });
+    else if (left) this.tell({ id: 'others-left', icon: 'person', words: { person: named(left) } });
   }
 
   private applyView(): void {
@@ -348,6 +421,7 @@ export class ConsoleSession {
 
   private handleInfo(info: ConsoleInfo): void {
     const wasViewOnly = this.viewOnly;
+    this.compare(this.info, info);
     this.info = info;
     this.name = info.target_name;
     if (typeof info.time_left_s === 'number') this.deadline = performance.now() + info.time_left_s * 1000;

@@ -27,6 +27,7 @@ export interface TargetFields {
   anonymous_tls: boolean;
   tags: string[];
   description: string;
+  thumbnails: boolean;
 }
 
 export const FIELDS: readonly (keyof TargetFields)[] = [
@@ -37,6 +38,7 @@ export const FIELDS: readonly (keyof TargetFields)[] = [
   'anonymous_tls',
   'tags',
   'description',
+  'thumbnails',
 ];
 
 export function fieldsOf(target: Target | undefined): TargetFields {
@@ -48,6 +50,7 @@ export function fieldsOf(target: Target | undefined): TargetFields {
     anonymous_tls: target?.security.anonymous_tls ?? false,
     tags: target?.tags ?? [],
     description: target?.description ?? '',
+    thumbnails: target?.thumbnails ?? false,
   };
 }
 

@@ -10,7 +10,8 @@ import { router } from '../router.svelte';
 export interface Listing {
   targets: Target[];
   total: number;
-  sessions: Session[];
+  /** None where who uses them could not be read: the targets are there all the same. */
+  sessions: Session[] | undefined;
 }
 
 export interface Filter {
@@ -57,6 +58,21 @@ function isWatched(session: Session): boolean {
   return session.status === 'active' && session.stage !== 'awaiting_resume';
 }
 
+async function isWatchedNow(target: Target, sessions: readonly Session[]): Promise<boolean> {
+  const own = ownSession(target, sessions);
+  return own !== undefined && (await isStillWatched(own));
+}
+
+/** Where the list of sessions could not be read, the target is asked alone. */
+async function runsElsewhere(target: Target): Promise<boolean> {
+  try {
+    return Boolean((await portal.consoleStatus(target.id)).active_session);
+  } catch {
+    // Nothing is known: nothing is ended unasked.
+    return true;
+  }
+}
+
 /** The list may be some seconds old, and nobody is asked about a window that they just closed. */
 async function isStillWatched(session: Session): Promise<boolean> {
   try {
@@ -74,9 +90,9 @@ export class Opening {
   asking: Target | undefined = $state.raw();
 
   /** Opens here, asking first where a session of one's own would end. */
-  async open(target: Target, sessions: readonly Session[]): Promise<void> {
-    const own = ownSession(target, sessions);
-    if (own && (await isStillWatched(own))) this.asking = target;
+  async open(target: Target, sessions: readonly Session[] | undefined): Promise<void> {
+    const runs = sessions === undefined ? await runsElsewhere(target) : await isWatchedNow(target, sessions);
+    if (runs) this.asking = target;
     else await this.go(target);
   }
 
