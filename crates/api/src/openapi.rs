@@ -1,12 +1,12 @@
 //! The OpenAPI 3.1 document, made from the routes' own types.
 
-use crate::table::Access;
+use crate::table::{Access, Route};
 use axum::Json;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Content, PathItem, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, PathItem, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
@@ -158,15 +158,7 @@ impl Modify for FromTheTable {
         components.add_security_scheme("bearer", bearer);
         components.add_security_scheme("cookie", cookie);
         for row in crate::routes() {
-            let Some(item) = document.paths.paths.get_mut(row.path) else { continue };
-            let operation = match row.method {
-                "GET" => &mut item.get,
-                "POST" => &mut item.post,
-                "PUT" => &mut item.put,
-                "PATCH" => &mut item.patch,
-                _ => &mut item.delete,
-            };
-            if let Some(operation) = operation {
+            if let Some(operation) = operation(document, row) {
                 ask(operation, row.access);
             }
         }
@@ -199,33 +191,89 @@ fn ask(operation: &mut Operation, access: Access) {
         Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("cookie", none)]);
 }
 
-/// Every operation may refuse, in words of its own or in those that all share, and always as a problem.
+/// Every operation may refuse: in words of its own, in those that its place in the table gives it, always as a problem.
 struct Refusals;
 
 impl Modify for Refusals {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        document.paths.paths.values_mut().for_each(|item| each(item, refuse));
+        for row in crate::routes() {
+            if let Some(operation) = operation(document, row) {
+                for (status, words) in shared(row, operation) {
+                    add(operation, status, words);
+                }
+                operation.responses.responses.iter_mut().for_each(|(status, response)| say(status, response));
+            }
+        }
     }
+}
+
+/// The operation of a row of the table, where the document has it.
+fn operation(document: &mut utoipa::openapi::OpenApi, row: Route) -> Option<&mut Operation> {
+    let item = document.paths.paths.get_mut(row.path)?;
+    match row.method {
+        "GET" => item.get.as_mut(),
+        "POST" => item.post.as_mut(),
+        "PUT" => item.put.as_mut(),
+        "PATCH" => item.patch.as_mut(),
+        _ => item.delete.as_mut(),
+    }
+}
+
+/// With what a route may refuse before its handler decides anything, and with which codes.
+fn shared(row: Route, operation: &Operation) -> Vec<(u16, &'static str)> {
+    let takes_body = operation.request_body.is_some();
+    let takes_words = operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty());
+    let (is_free, asks_person) = match row.access {
+        Access::Free | Access::Metrics => (true, false),
+        Access::Open | Access::ConsoleToken => (false, false),
+        Access::Person | Access::Login | Access::Right(_) => (false, true),
+    };
+    let asks_right = matches!(row.access, Access::Login | Access::Right(_));
+    let whenever = |condition: bool, status, words| condition.then_some((status, words));
+    [
+        whenever(takes_body || takes_words, 400, "The request cannot be read: `api.bad_request`"),
+        whenever(
+            asks_person,
+            401,
+            "Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid`",
+        ),
+        whenever(asks_right, 403, "Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin`"),
+        whenever(!asks_right, 403, "From a page of another site: `request.origin`"),
+        whenever(row.path.contains('{'), 404, "There is none, or not for whoever asks: `api.not_found`"),
+        whenever(true, 408, "The request did not come to its end: `api.timeout`"),
+        whenever(takes_body, 413, "The body is too large: `api.bad_request`"),
+        whenever(takes_body, 415, "The body is not declared as JSON: `api.bad_request`"),
+        whenever(takes_body, 422, "The body is JSON and not what is asked for: `api.bad_request`, or a code that says more"),
+        whenever(true, 421, "The gateway has another name: `request.host`"),
+        whenever(!is_free, 429, "Too many; `Retry-After` says when again: `api.rate`, `door.throttled`"),
+        whenever(true, 503, "Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 const PROBLEM: &str = "application/problem+json";
 
-fn refuse(operation: &mut Operation) {
-    let problem = RefOr::Ref(Ref::from_schema_name("ProblemBody"));
-    for (status, response) in &mut operation.responses.responses {
-        let RefOr::T(response) = response else { continue };
-        let is_problem = |content: &RefOr<Content>| matches!(content, RefOr::T(content) if content.schema.as_ref() == Some(&problem));
-        // A failing server may also answer with what it was asked for, as health does.
-        if status.starts_with('4') || response.content.get("application/json").is_some_and(is_problem) {
-            let content = response.content.shift_remove("application/json");
-            response.content.extend(content.map(|content| (PROBLEM.to_owned(), content)));
-        }
+/// Adds a refusal, or its words to one that the handler names without any.
+fn add(operation: &mut Operation, status: u16, words: &str) {
+    let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("ProblemBody"))));
+    let shared = ResponseBuilder::new().description(words).content(PROBLEM, content).build();
+    match operation.responses.responses.entry(status.to_string()).or_insert_with(|| RefOr::T(shared)) {
+        RefOr::T(response) if response.description.is_empty() => words.clone_into(&mut response.description),
+        _ => {}
     }
-    for (range, words) in [("4XX", "Refused: `code` says why"), ("5XX", "Not possible now: `code` says why")]
-    {
-        let content = Content::new(Some(problem.clone()));
-        let response = ResponseBuilder::new().description(words).content(PROBLEM, content).build();
-        operation.responses.responses.insert(range.to_owned(), RefOr::T(response));
+}
+
+/// Refusals are problems, whatever the handler's own words say.
+fn say(status: &str, response: &mut RefOr<Response>) {
+    let problem = RefOr::Ref(Ref::from_schema_name("ProblemBody"));
+    let RefOr::T(response) = response else { return };
+    let is_problem = |content: &RefOr<Content>| matches!(content, RefOr::T(content) if content.schema.as_ref() == Some(&problem));
+    // A failing server may also answer with what it was asked for, as health does.
+    if status.starts_with('4') || response.content.get("application/json").is_some_and(is_problem) {
+        let content = response.content.shift_remove("application/json");
+        response.content.extend(content.map(|content| (PROBLEM.to_owned(), content)));
     }
 }
 
@@ -258,17 +306,24 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_is_a_problem() {
+    fn every_refusal_is_a_problem_that_is_named() {
         let document: Value = serde_json::from_str(&document()).unwrap();
-        let paths = document["paths"].as_object().unwrap().values();
-        for operation in paths.flat_map(|item| item.as_object().unwrap().values()) {
+        for row in crate::routes() {
+            let operation = &document["paths"][row.path][row.method.to_lowercase()];
             let Some(responses) = operation["responses"].as_object() else { continue };
-            assert!(responses.contains_key("4XX") && responses.contains_key("5XX"), "{operation}");
-            for (status, response) in responses.iter().filter(|(status, _)| status.starts_with('4')) {
+            for (status, response) in responses {
+                assert!(status.parse::<u16>().is_ok(), "{} {}: {status}", row.method, row.path);
+                assert_ne!(response["description"], "", "{status} of {} {}", row.method, row.path);
                 for kind in response["content"].as_object().into_iter().flat_map(|kinds| kinds.keys()) {
-                    assert_eq!(kind, PROBLEM, "{status} of {operation}");
+                    assert!(!status.starts_with('4') || kind == PROBLEM, "{status} of {operation}");
                 }
             }
+            let named = |status| responses.contains_key(status);
+            let asks_right = matches!(row.access, Access::Login | Access::Right(_));
+            assert!(named("403") && named("408") && named("421") && named("503"), "{operation}");
+            assert!(!asks_right || named("401") && named("429"), "{operation}");
+            assert!(!row.path.contains('{') || named("404"), "{operation}");
+            assert!(operation["requestBody"].is_null() || named("413") && named("422"), "{operation}");
         }
     }
 }

@@ -93,93 +93,23 @@ impl Open {
     /// Binds the listeners and begins to serve.
     pub(crate) async fn doors(house: &House, taps: Option<Arc<dyn Taps>>) -> Result<Open> {
         descriptors::raise();
-        let started = Instant::now();
-        let boot = BootId(Uuid::now_v7());
-        let lost = house.store.node().start(house.node, boot, Utc::now()).await?;
-        if !lost.is_empty() {
-            tracing::warn!(sessions = lost.len(), "Sessions of an earlier run were closed");
-        }
+        let boot = begin(house).await?;
         let certificates = certificates(house)?;
-        let trusted_proxies = TrustedProxies::new(
-            house
-                .config
-                .web
-                .trusted_proxies
-                .iter()
-                .map(|n| n.parse())
-                .collect::<Result<_, _>>()
-                .context("web.trusted_proxies")?,
-        );
-        let web = listen_web(house, &certificates, &trusted_proxies)?;
-        let guard = Guard::new(Arc::new(LocalBrake::new(Throttle::new(Limits::TOKENS))));
-        let hub = Arc::new(Hub::new(boot.0.simple().to_string()));
-        let attachments = Arc::new(Attachments::default());
-        let thumbnails = Arc::new(Thumbnails::new(thumbnails::Rules::default(), SnapshotLimits::default()));
-        let door = Arc::new(NativeDoor {
-            store: house.store.clone(),
-            sealer: Arc::clone(&house.sealer),
-            guard: guard.clone(),
-            api: OnceLock::new(),
-        });
-        let journal = StoredJournal {
-            store: house.store.clone(),
-            hub: Arc::clone(&hub),
-            attachments: Arc::clone(&attachments),
-            thumbnails: Arc::clone(&thumbnails),
-            node: house.node,
-            boot,
-        };
-        let ports = Ports {
-            endpoints: Arc::new(StoredEndpoints {
-                store: house.store.clone(),
-                sealer: Arc::clone(&house.sealer),
-            }),
-            doorkeeper: door.clone(),
-            journal: Arc::new(journal),
-            taps,
-        };
-        let native = listen_native(house, &trusted_proxies)?;
+        let proxies = trusted_proxies(&house.config)?;
+        let web = listen_web(house, &certificates, &proxies)?;
+        let native = listen_native(house, &proxies)?;
         let (local, native_local) = (web.local_addr(), native.as_ref().map(Listener::local_addr));
         let listeners: Vec<SocketAddr> = std::iter::once(local).chain(native_local).collect();
         let dial = dial_context(&house.config, listeners.clone())?;
         let compute = Arc::clone(&dial.compute);
-        let gateway = Gateway::new(ports, limits(&house.config), dial);
+        let staff = Staff::new(house, boot);
+        let gateway = Gateway::new(staff.ports(house, taps), limits(&house.config), dial);
         let stop = CancellationToken::new();
         let ra2_key = ra2_key(house)?;
         let ra2_identity = ra2_key.as_ref().map(|key| key.public().identity().display);
-        let ingress = Native::new(door.clone(), native_options(house, &certificates, ra2_key)?, compute);
-        let api = Api {
-            store: house.store.clone(),
-            gateway: Arc::clone(&gateway),
-            sessions: gateway.sessions(),
-            hub,
-            attachments,
-            sealer: Arc::clone(&house.sealer),
-            throttle: guard,
-            trusted_proxies,
-            metrics: recorder()?,
-            metrics_token: metrics_token(&house.config)?,
-            vnc_auth: house.config.native.enabled && house.config.native.vnc_auth,
-            native: native_local.map(|address| address::native(&house.config, address)),
-            gate: Arc::new(Gate::new(house.store.clone(), hasher(&house.config)?)),
-            access_tokens: secrets::access_tokens(&house.data, &house.keys)?,
-            head_key: Arc::clone(&house.head_key),
-            thumbnails,
-            limits: rates(&house.config),
-            rules: rules(&house.config),
-            node: house.node,
-            boot,
-            started,
-            places: Places::new(
-                house.config.web.external_url.as_deref(),
-                &house.config.web.hosts,
-                &[local.port()],
-            )?
-            .allowing(&house.config.web.allowed_origins)?,
-        };
-        let api = Arc::new(api);
-        // Set once, here; nobody comes in before.
-        let _ = door.api.set(Arc::downgrade(&api));
+        let ingress =
+            Native::new(staff.door.clone(), native_options(house, &certificates, ra2_key)?, compute);
+        let api = staff.api(house, &gateway, proxies, local, native_local)?;
         if let Some(listener) = native {
             serve_native(listener, ingress, Arc::clone(&gateway), &stop);
         }
@@ -200,6 +130,112 @@ impl Open {
         self.gateway.drain(drain).await;
         self.stop.cancel();
     }
+}
+
+/// Writes down that this process runs from here on, and that sessions of an earlier one do not.
+async fn begin(house: &House) -> Result<BootId> {
+    let boot = BootId(Uuid::now_v7());
+    let lost = house.store.node().start(house.node, boot, Utc::now()).await?;
+    if !lost.is_empty() {
+        tracing::warn!(sessions = lost.len(), "Sessions of an earlier run were closed");
+    }
+    Ok(boot)
+}
+
+/// What the gateway and the API both work with.
+struct Staff {
+    boot: BootId,
+    started: Instant,
+    guard: Guard,
+    hub: Arc<Hub>,
+    attachments: Arc<Attachments>,
+    thumbnails: Arc<Thumbnails>,
+    door: Arc<NativeDoor>,
+}
+
+impl Staff {
+    fn new(house: &House, boot: BootId) -> Staff {
+        let guard = Guard::new(Arc::new(LocalBrake::new(Throttle::new(Limits::TOKENS))));
+        let door = NativeDoor {
+            store: house.store.clone(),
+            sealer: Arc::clone(&house.sealer),
+            guard: guard.clone(),
+            api: OnceLock::new(),
+        };
+        Staff {
+            boot,
+            started: Instant::now(),
+            guard,
+            hub: Arc::new(Hub::new(boot.0.simple().to_string())),
+            attachments: Arc::new(Attachments::default()),
+            thumbnails: Arc::new(Thumbnails::new(thumbnails::Rules::default(), SnapshotLimits::default())),
+            door: Arc::new(door),
+        }
+    }
+
+    /// What the gateway asks of the house.
+    fn ports(&self, house: &House, taps: Option<Arc<dyn Taps>>) -> Ports {
+        let endpoints = StoredEndpoints { store: house.store.clone(), sealer: Arc::clone(&house.sealer) };
+        let journal = StoredJournal {
+            store: house.store.clone(),
+            hub: Arc::clone(&self.hub),
+            attachments: Arc::clone(&self.attachments),
+            thumbnails: Arc::clone(&self.thumbnails),
+            node: house.node,
+            boot: self.boot,
+        };
+        Ports {
+            endpoints: Arc::new(endpoints),
+            doorkeeper: self.door.clone(),
+            journal: Arc::new(journal),
+            taps,
+        }
+    }
+
+    fn api(
+        self,
+        house: &House,
+        gateway: &Arc<Gateway>,
+        trusted_proxies: TrustedProxies,
+        local: SocketAddr,
+        native: Option<SocketAddr>,
+    ) -> Result<Arc<Api>> {
+        let config = &house.config;
+        let web = &config.web;
+        let api = Arc::new(Api {
+            store: house.store.clone(),
+            gateway: Arc::clone(gateway),
+            sessions: gateway.sessions(),
+            hub: self.hub,
+            attachments: self.attachments,
+            sealer: Arc::clone(&house.sealer),
+            throttle: self.guard,
+            trusted_proxies,
+            metrics: recorder()?,
+            metrics_token: metrics_token(config)?,
+            vnc_auth: config.native.enabled && config.native.vnc_auth,
+            native: native.map(|address| address::native(config, address)),
+            gate: Arc::new(Gate::new(house.store.clone(), hasher(config)?)),
+            access_tokens: secrets::access_tokens(&house.data, &house.keys)?,
+            head_key: Arc::clone(&house.head_key),
+            thumbnails: self.thumbnails,
+            limits: rates(config),
+            rules: rules(config),
+            node: house.node,
+            boot: self.boot,
+            started: self.started,
+            places: Places::new(web.external_url.as_deref(), &web.hosts, &[local.port()])?
+                .allowing(&web.allowed_origins)?,
+        });
+        // Set once, here; nobody comes in before.
+        let _ = self.door.api.set(Arc::downgrade(&api));
+        Ok(api)
+    }
+}
+
+fn trusted_proxies(config: &Config) -> Result<TrustedProxies> {
+    let networks = config.web.trusted_proxies.iter().map(|network| network.parse());
+    Ok(TrustedProxies::new(networks.collect::<Result<_, _>>().context("web.trusted_proxies")?))
 }
 
 /// Log-ins end and grants run out by themselves: so often it is asked who may go on.

@@ -76,7 +76,8 @@ pub(crate) struct NewToken {
 
 /// Makes a token of one's own.
 #[utoipa::path(post, path = "/api/tokens", tag = "tokens", request_body = AddToken,
-    responses((status = 201, body = NewToken), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = NewToken), (status = 422, body = ProblemBody),
+    (status = 409, body = ProblemBody, description = "the person has too many: `api_token.too_many`")))]
 pub(crate) async fn add(
     State(api): State<Arc<Api>>,
     person: Person,

@@ -2246,6 +2246,7 @@ export interface operations {
                     "application/json": components["schemas"]["Entries"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2254,8 +2255,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2263,8 +2264,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2292,8 +2329,8 @@ export interface operations {
                     "application/x-ndjson": string;
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2301,8 +2338,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2332,8 +2405,8 @@ export interface operations {
                     "application/json": components["schemas"]["Heads"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2341,8 +2414,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2369,8 +2487,8 @@ export interface operations {
                     "application/json": components["schemas"]["Verified"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2378,8 +2496,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2411,6 +2565,15 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description used, expired or unknown */
             401: {
                 headers: {
@@ -2420,8 +2583,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description From a page of another site: `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2429,8 +2592,62 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2462,6 +2679,15 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the name or the password is wrong */
             401: {
                 headers: {
@@ -2471,6 +2697,61 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description From a page of another site: `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2479,25 +2760,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Refused: `code` says why */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2526,8 +2790,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2535,8 +2799,80 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2563,6 +2899,7 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2571,8 +2908,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description From a page of another site: `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2580,8 +2917,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2612,6 +2976,42 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description somebody else changed it meanwhile */
             409: {
                 headers: {
@@ -2621,8 +3021,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2630,8 +3030,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2660,8 +3096,62 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the current password is wrong */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2678,8 +3168,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2687,8 +3177,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2719,6 +3209,15 @@ export interface operations {
                     "application/json": components["schemas"]["Tokens"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description unknown, used or expired: log in again */
             401: {
                 headers: {
@@ -2728,8 +3227,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description From a page of another site: `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2737,8 +3236,62 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2767,7 +3320,35 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleInfo"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description From a page of another site: `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2783,8 +3364,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2792,8 +3373,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2825,8 +3415,8 @@ export interface operations {
                     "application/json": components["schemas"]["Groups"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2834,8 +3424,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2866,6 +3501,42 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the name is taken */
             409: {
                 headers: {
@@ -2875,6 +3546,34 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2883,8 +3582,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2892,8 +3591,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2922,6 +3621,34 @@ export interface operations {
                     "application/json": components["schemas"]["GroupDetail"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2930,8 +3657,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2939,8 +3666,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2967,6 +3712,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2975,8 +3748,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2984,8 +3757,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3018,7 +3809,44 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3035,8 +3863,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ChangedMeanwhile_Group"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3044,8 +3872,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3077,6 +3941,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3085,8 +3977,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3094,8 +3986,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3123,6 +4060,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3131,8 +4096,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3140,8 +4105,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3174,6 +4157,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3182,8 +4193,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3191,8 +4202,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3221,6 +4277,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3229,8 +4313,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3238,8 +4322,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3266,6 +4368,33 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description From a page of another site: `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the database is gone, or the program is stopping */
             503: {
                 headers: {
@@ -3273,24 +4402,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
-                };
-            };
-            /** @description Refused: `code` says why */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -3329,6 +4440,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3337,8 +4449,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3346,8 +4458,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3376,6 +4524,34 @@ export interface operations {
                     "application/json": components["schemas"]["SessionDetail"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3384,8 +4560,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3393,8 +4569,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3421,6 +4615,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3429,8 +4651,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3438,8 +4660,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3466,6 +4706,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3474,8 +4742,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3483,8 +4751,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3515,6 +4801,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3523,8 +4837,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3532,8 +4846,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3560,6 +4919,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3568,8 +4955,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3577,8 +4964,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3605,8 +5010,8 @@ export interface operations {
                     "application/json": components["schemas"]["Status"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3614,8 +5019,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3649,6 +5090,16 @@ export interface operations {
                     "application/json": components["schemas"]["Targets"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3657,8 +5108,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3666,8 +5117,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3698,6 +5176,42 @@ export interface operations {
                     "application/json": components["schemas"]["Target"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3706,6 +5220,34 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3714,8 +5256,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3723,8 +5265,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3754,6 +5296,34 @@ export interface operations {
                     "application/json": components["schemas"]["Target"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3762,8 +5332,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3771,8 +5341,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3800,6 +5388,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3808,8 +5424,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3817,8 +5433,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3852,7 +5486,44 @@ export interface operations {
                     "application/json": components["schemas"]["Target"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3869,6 +5540,34 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ChangedMeanwhile_Target"];
                 };
             };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3877,8 +5576,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3886,8 +5585,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3921,6 +5620,33 @@ export interface operations {
                     "application/json": components["schemas"]["Extended"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description no session runs */
             404: {
                 headers: {
@@ -3930,6 +5656,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3938,8 +5701,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3947,8 +5710,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3982,6 +5745,34 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleTicket"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3990,6 +5781,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3998,8 +5826,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4007,8 +5835,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4036,6 +5864,33 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description no session runs */
             404: {
                 headers: {
@@ -4045,8 +5900,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4054,8 +5909,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4085,6 +5958,34 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleStatus"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4093,8 +5994,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4102,8 +6003,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4133,6 +6052,61 @@ export interface operations {
                     "application/json": components["schemas"]["Tested"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4150,17 +6124,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4204,6 +6169,33 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the target's entry does not allow pictures, or there is no such target */
             404: {
                 headers: {
@@ -4213,8 +6205,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4222,8 +6214,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4250,8 +6260,8 @@ export interface operations {
                     "application/json": components["schemas"]["ApiTokens"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4259,8 +6269,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4291,6 +6337,79 @@ export interface operations {
                     "application/json": components["schemas"]["NewToken"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description the person has too many: `api_token.too_many` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4299,8 +6418,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4308,8 +6427,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4336,6 +6455,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4344,8 +6491,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4353,8 +6500,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4388,8 +6553,8 @@ export interface operations {
                     "application/json": components["schemas"]["Users"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4397,8 +6562,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4429,6 +6639,42 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description the name is taken */
             409: {
                 headers: {
@@ -4438,6 +6684,34 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4446,8 +6720,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4455,8 +6729,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4485,6 +6759,34 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4493,8 +6795,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4502,8 +6804,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4530,7 +6850,44 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4547,8 +6904,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4556,8 +6913,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4590,7 +6956,44 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4607,8 +7010,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ChangedMeanwhile_User"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4616,8 +7019,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4646,7 +7085,44 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4662,8 +7138,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4671,8 +7147,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4701,6 +7186,34 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4709,8 +7222,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4718,8 +7231,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4746,7 +7277,44 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4762,8 +7330,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4771,8 +7339,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4799,6 +7376,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4807,8 +7412,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4816,8 +7421,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4848,6 +7471,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4856,6 +7507,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4864,8 +7552,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4873,8 +7561,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4903,6 +7591,34 @@ export interface operations {
                     "application/json": components["schemas"]["UserTargets"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4911,8 +7627,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4920,8 +7636,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4954,6 +7688,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4962,8 +7724,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4971,8 +7733,53 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5001,6 +7808,34 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5009,8 +7844,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5018,8 +7853,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5053,6 +7906,16 @@ export interface operations {
                     "application/json": components["schemas"]["Targets"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5061,8 +7924,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5070,8 +7933,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5101,6 +7991,34 @@ export interface operations {
                     "application/json": components["schemas"]["Target"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5109,8 +8027,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5118,8 +8036,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5153,6 +8089,33 @@ export interface operations {
                     "application/json": components["schemas"]["Extended"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description no session runs */
             404: {
                 headers: {
@@ -5162,6 +8125,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5170,8 +8170,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5179,8 +8179,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5214,6 +8214,34 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleTicket"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5222,6 +8250,43 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is too large: `api.bad_request` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not declared as JSON: `api.bad_request` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is JSON and not what is asked for: `api.bad_request`, or a code that says more */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5230,8 +8295,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5239,8 +8304,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5268,6 +8333,33 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description no session runs */
             404: {
                 headers: {
@@ -5277,8 +8369,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5286,8 +8378,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5317,6 +8427,34 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleStatus"];
                 };
             };
+            /** @description The request cannot be read: `api.bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody is logged in, or no longer: `auth.required`, `access.invalid`, `access.expired`, `access.not_yet`, `api_token.invalid` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not with this role or token: `right.role`, `right.scope`, `right.needs_login`; or `request.origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is none, or not for whoever asks: `api.not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5325,8 +8463,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Refused: `code` says why */
-            "4XX": {
+            /** @description The request did not come to its end: `api.timeout` */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5334,8 +8472,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Not possible now: `code` says why */
-            "5XX": {
+            /** @description The gateway has another name: `request.host` */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many; `Retry-After` says when again: `api.rate`, `door.throttled` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when again: `store.unavailable`, or a code that says more */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
