@@ -2200,6 +2200,11 @@ export interface components {
              * @description Entries that were followed, where it is whole.
              */
             entries?: number | null;
+            /**
+             * Format: int64
+             * @description Those of another key, another node's or one from before: they prove nothing here.
+             */
+            foreign_heads?: number | null;
             /** @description The last entry's hash. */
             hash?: string | null;
             /**
