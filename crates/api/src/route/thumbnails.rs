@@ -19,7 +19,7 @@ const UNKNOWN: Duration = Duration::from_secs(30);
 
 /// The last picture of a target's screen, at most 480 x 300. Asking for it may begin a new one, at most every 30 s for
 /// all who ask; `Age` is how old this one is, `Retry-After` [RFC 9110, 10.2.3] when it is worth to ask again.
-#[utoipa::path(get, path = "/api/targets/{id}/thumbnail", tag = "targets", params(("id" = String, Path, description = "id or number")),
+#[utoipa::path(get, path = "/api/targets/{id}/thumbnail", operation_id = "thumbnail", tag = "targets", params(("id" = String, Path, description = "id or number")),
     responses(
         (status = 200, content_type = "image/png", body = Vec<u8>),
         (status = 204, description = "it may be pictured, but there is no picture yet"),

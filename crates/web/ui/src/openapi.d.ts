@@ -642,7 +642,7 @@ export interface paths {
          *     all who ask; `Age` is how old this one is, `Retry-After` [RFC 9110, 10.2.3] when it is worth to ask again.
          * @description Needs the right `see_thumbnails`; an API token needs the scope `console`.
          */
-        get: operations["targets_show"];
+        get: operations["targets_thumbnail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -6140,7 +6140,7 @@ export interface operations {
             };
         };
     };
-    targets_show: {
+    targets_thumbnail: {
         parameters: {
             query?: never;
             header?: never;
