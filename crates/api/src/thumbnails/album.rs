@@ -347,8 +347,10 @@ mod tests {
         assert!(album.handle_ask(&RULES(), ONE, 3, start + seconds(33)).picture.is_none());
         // Whoever waits for a turn sees that it is not wanted any more.
         assert!(!album.handle_turn(&RULES(), ONE, 2, start + seconds(33)));
-        assert!(album.handle_turn(&RULES(), ONE, 3, start + seconds(33)));
-        assert!(!album.handle_turn(&RULES(), ONE, 3, start + seconds(100)), "nobody looks any more");
+        assert!(!album.handle_turn(&RULES(), ONE, 3, start + seconds(33)), "it has no turn yet");
+        assert!(album.handle_ask(&RULES(), ONE, 3, start + seconds(60)).take);
+        assert!(album.handle_turn(&RULES(), ONE, 3, start + seconds(61)));
+        assert!(!album.handle_turn(&RULES(), ONE, 3, start + seconds(121)), "nobody looks any more");
     }
 
     #[test]
