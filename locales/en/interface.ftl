@@ -111,6 +111,7 @@ target-remove-note = { $count ->
     [one] Its address, its password and everybody’s access to it are deleted, and the session on it ends now. The machine itself goes on running.
    *[other] Its address, its password and everybody’s access to it are deleted, and the { $count } sessions on it end now. The machine itself goes on running.
 }
+target-groups = Groups that may open it
 target-gone = No such target
 target-test = Test connection
 target-test-card = Built-in test card

@@ -61,7 +61,11 @@ impl Standing {
         let Some(record) = record.filter(|record| record.status == SessionStatus::Active) else {
             return Ok(Standing { target, ..Standing::default() });
         };
-        let may_change_policy = sessions::find_for(api, person, Right::ChangePolicy, record.id).await.is_ok();
+        let may_change_policy = match person.reach(Right::ChangePolicy) {
+            Ok(Reach::All) => true,
+            Ok(_) => sessions::find_for(api, person, Right::ChangePolicy, record.id).await.is_ok(),
+            Err(_) => false,
+        };
         let extends = record.user == Some(person.user.id) && person.reach(Right::ExtendConsole).is_ok();
         let extended_s = grant.filter(|_| extends).map(|grant| {
             let now = Utc::now();

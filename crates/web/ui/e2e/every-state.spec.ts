@@ -200,6 +200,35 @@ for (const language of LANGUAGES) {
       }
     });
 
+    test('an operator adds a target for a group that they look after', async ({ page }) => {
+      let sent: unknown;
+      const groups = [
+        { id: 'g1', name: 'Computing 101', operator: true },
+        { id: 'g2', name: 'المكتبة', operator: true },
+        { id: 'g3', name: 'Staff', operator: false },
+      ];
+      const rights = [...RIGHTS.user, 'manage_targets', 'test_target', 'freeze_session', 'change_policy'];
+      await script(page, {
+        '/api/auth/me': (route) => route.fulfill(good({ ...ME, role: 'operator', rights, groups })),
+        'POST /api/targets': (route) => {
+          sent = route.request().postDataJSON();
+          return route.fulfill(good(TARGETS[0]));
+        },
+      });
+      await page.goto('/targets/new');
+      const panel = page.getByRole('complementary');
+      await panel.getByRole('textbox').nth(0).fill('Room 3');
+      await panel.getByRole('textbox').nth(1).fill('192.0.2.33:5901');
+      await expect(panel.getByRole('group').getByRole('checkbox')).toHaveCount(2);
+      await panel.getByLabel('Computing 101').check();
+      await shootPairs(page, 'target-for-group', language);
+      await panel.locator('button[type=submit]').click();
+      await expect(page).toHaveURL(/\/targets\/t1/);
+      expect(sent).toMatchObject({ name: 'Room 3', groups: ['g1'] });
+      // What an operator may not see is not offered: people and groups are an administrator's.
+      await expect(page.getByRole('navigation').locator('a[href="/users"]')).toHaveCount(0);
+    });
+
     test('search that finds nothing says so', async ({ page }) => {
       await script(page);
       await page.goto('/');

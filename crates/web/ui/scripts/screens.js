@@ -34,7 +34,7 @@ const STATES = {
   ],
   open: ['opening', 'running', 'failed'],
   welcome: ['', 'done'],
-  target: ['details', 'tested', 'test-failed', 'conflict', 'remove', 'gone'],
+  target: ['for-group', 'details', 'tested', 'test-failed', 'conflict', 'remove', 'gone'],
   sessions: ['', 'loading', 'empty', 'ended', 'filtered', 'partial', 'error', 'offline', 'thousand'],
   session: ['details', 'policy', 'end', 'ended', 'gone'],
   users: ['', 'loading', 'first', 'filtered', 'partial', 'error', 'offline', 'no-right'],

@@ -489,7 +489,9 @@ function roundTripOf(path: string): number | undefined {
   const entries = performance.getEntriesByName(new URL(path, location.href).href) as PerformanceResourceTiming[];
   const last = entries.at(-1);
   performance.clearResourceTimings();
-  return last && last.responseStart > last.requestStart ? last.responseStart - last.requestStart : undefined;
+  if (!last || last.responseStart <= last.requestStart) return undefined;
+  const work = last.serverTiming?.find(({ name }) => name === 'work')?.duration ?? 0;
+  return Math.max(0, last.responseStart - last.requestStart - work);
 }
 
 function loadPreferences(): Preferences {
