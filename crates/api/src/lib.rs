@@ -47,9 +47,15 @@ use model::{Coded, Right};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{StoreError, TokenHash};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{And, NotForContentType, Predicate, SizeAbove};
 
 /// Bodies are small JSON documents.
 const BODY: usize = 64 * 1024;
+
+/// A text of fewer bytes is sent as it is.
+const LONG: u16 = 1024;
 
 /// The whole site.
 pub fn router(api: Arc<Api>) -> Router {
@@ -64,8 +70,16 @@ pub fn router(api: Arc<Api>) -> Router {
             )
         })
         .layer(DefaultBodyLimit::max(BODY))
+        .layer(compression())
         .layer(from_fn_with_state(Arc::clone(&api), arrival::arrive))
         .with_state(api)
+}
+
+/// Long texts. Answers that carry a secret, tickets and tokens, are too short for it, so that their length tells nothing
+/// of what stands beside the secret.
+fn compression() -> CompressionLayer<And<SizeAbove, NotForContentType>> {
+    let long_texts = SizeAbove::new(LONG).and(NotForContentType::IMAGES);
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(long_texts)
 }
 
 /// Every address with its method and what is asked of whoever comes.

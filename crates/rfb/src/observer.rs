@@ -218,8 +218,16 @@ impl Observer {
         self.updates.draft.as_ref().map_or(0, |draft| draft.padding())
     }
 
+    /// Bytes of the target that no skeleton can tell: it never came out how they were meant.
+    fn leave_out(&mut self, bytes: usize) {
+        if let Some(draft) = self.updates.draft.as_deref_mut() {
+            draft.replace(bytes, 0);
+        }
+    }
+
     /// What both directions have left to say.
     pub(crate) fn end_skeleton(&mut self) -> String {
+        self.leave_out(self.fork.as_ref().map_or(0, Fork::untold));
         let [viewer, target] = [Origin::Viewer, Origin::Target]
             .map(|from| self.draft(from).map_or_else(String::new, Draft::finish));
         // The session ends there, whatever the other side is in the middle of.

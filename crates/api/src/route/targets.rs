@@ -22,7 +22,9 @@ use model::{Coded, GroupId, Reach, Right, Secret, TargetId};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use store::{AddTargetError, Grant, GroupTarget, NewTarget, TargetChange, TargetFilter, TargetRecord};
+use store::{
+    AddTargetError, Grant, GroupTarget, NewTarget, PeopleError, TargetChange, TargetFilter, TargetRecord,
+};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -206,10 +208,13 @@ pub(crate) async fn add(
             person.entry(Action::GroupTargetSet).on(Object::Group(group)).with("target", id.to_string());
         let row = GroupTarget { group, target: id, policy: None };
         if let Err(error) = api.store.people().grants().set_group(row, entry, now).await {
-            // A group was removed meanwhile: nobody but administrators would see the target.
+            // Nobody but administrators would see the target.
             let entry = person.entry(Action::TargetRemoved).on(Object::Target(id));
             api.store.targets().audited(entry).remove(id, now).await.map_err(|e| unavailable(&e))?;
-            return Err(super::login::people_problem(error));
+            return Err(match error {
+                PeopleError::NotFound => no_such_group(),
+                other => super::login::people_problem(other),
+            });
         }
     }
     // Nobody can be on it yet.
@@ -365,6 +370,10 @@ async fn check_groups(api: &Api, person: &Person, groups: &[GroupId]) -> Result<
         "target.group",
         "name at least one group in groups, and only groups that you operate",
     ))
+}
+
+fn no_such_group() -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "target.group", "a group in groups does not exist")
 }
 
 /// Removes a target; its sessions end.

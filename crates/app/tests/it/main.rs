@@ -1,6 +1,7 @@
 //! The program from outside: started as people start it, spoken to as browsers and viewers do.
 
 mod admin;
+mod answers;
 mod audit;
 mod cli;
 mod conformance;

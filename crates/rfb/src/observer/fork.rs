@@ -110,6 +110,11 @@ impl Fork {
         self.readings.iter().map(Reading::countdown).min().unwrap_or(0).max(1)
     }
 
+    /// Bytes that left while the readings still differed.
+    pub(super) fn untold(&self) -> usize {
+        self.passed
+    }
+
     /// Bytes that every reading is done with.
     fn decided(&self) -> usize {
         self.readings.iter().map(|r| r.cut.as_ref().map_or(r.place.ahead, |cut| cut.ahead)).min().unwrap_or(0)
@@ -299,6 +304,7 @@ impl Observer {
                 }
                 Standing::Open | Standing::AllDead => {
                     *at += before;
+                    self.leave_out(fork.passed + before);
                     return Err(Misbehavior::AmbiguousFormat);
                 }
             }
