@@ -242,7 +242,7 @@ pub(crate) enum UserCommand {
     },
     /// Removes a person with names and addresses in past sessions and beside the audit log; cannot be undone
     Erase {
-        /// Who
+        /// Who; or the subject id, as the audit log has it, of a person who was removed
         name: String,
         /// Does not ask
         #[arg(long)]

@@ -219,6 +219,9 @@ async fn grants(house: &House, name: &str) -> Result<()> {
 }
 
 async fn erase(house: &House, name: &str, yes: bool) -> Result<()> {
+    if let Ok(subject) = name.parse::<SubjectId>() {
+        return erase_removed(house, subject, yes).await;
+    }
     let user = person(house, name).await?;
     let live =
         SessionFilter { user: Some(user.id), status: Some(SessionStatus::Active), ..Default::default() };
@@ -234,6 +237,17 @@ async fn erase(house: &House, name: &str, yes: bool) -> Result<()> {
     let entry = by_cli(Action::UserErased).on(Object::Person(user.subject));
     house.store.people().erase(user.id, entry, Utc::now()).await?;
     println!("Nothing leads to {name} any more; the audit log still verifies.");
+    Ok(())
+}
+
+/// What is left of somebody whose entry is gone: names and addresses in past sessions and beside the audit log.
+async fn erase_removed(house: &House, subject: SubjectId, yes: bool) -> Result<()> {
+    if !yes && !confirmed(&subject.to_string())? {
+        bail!("nothing was erased; --yes erases without asking");
+    }
+    let entry = by_cli(Action::UserErased).on(Object::Person(subject));
+    house.store.people().erase_subject(subject, entry, Utc::now()).await?;
+    println!("Nothing leads to {subject} any more; the audit log still verifies.");
     Ok(())
 }
 

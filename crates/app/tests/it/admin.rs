@@ -152,6 +152,27 @@ async fn what_is_done_at_the_terminal_is_written_down_and_people_can_be_erased()
     Ok(())
 }
 
+/// A person who was removed first has no name to be found by any more, but the log still has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_was_removed_is_erased_by_their_subject() -> Result<()> {
+    let house = House::start().await?;
+    let run = async |args: &[&str]| gatehouse(house.dir.path(), args).run().await;
+    let added = house.ask("POST", "/api/users", r#"{"username":"hopper"}"#).await?;
+    let id = added.json()["id"].as_str().context("no id")?.to_owned();
+    let log = json_lines(&run(&["audit", "export"]).await?);
+    let entry = log.iter().rfind(|line| line["action"] == "user.added").context("no entry")?;
+    let subject = entry["object"].as_str().and_then(|object| object.strip_prefix("person:"));
+    let erase = ["admin", "user", "erase", subject.context("no subject")?, "--yes"];
+    assert!(run(&erase).await.is_err(), "the person is there");
+    let removed = house.ask("DELETE", &format!("/api/users/{id}"), "").await?;
+    assert_eq!(removed.status, 204, "{removed:?}");
+    assert!(run(&["audit", "export"]).await?.contains("hopper"));
+    run(&erase).await?;
+    assert!(!run(&["audit", "export"]).await?.contains("hopper"));
+    assert!(run(&["audit", "verify"]).await?.contains("whole"));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_is_refused_and_not_written_down() -> Result<()> {
     let dir = tempfile::tempdir()?;

@@ -205,16 +205,6 @@ impl Grants {
         rows.into_iter().map(group_row).collect()
     }
 
-    /// Which groups may use a target.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn groups_of_target(&self, target: TargetId) -> Result<Vec<GroupTarget>, StoreError> {
-        let query = group_target::Entity::find().filter(group_target::Column::TargetId.eq(target.0));
-        let rows = self.store.read(|db| Box::pin(query.all(db))).await?;
-        rows.into_iter().map(group_row).collect()
-    }
-
     /// By what right a person may use a target now: the widest of all. Nobody who is disabled has one. What a role
     /// allows is not decided here.
     ///

@@ -357,7 +357,6 @@ on_both! {
         assert_eq!(of(0).await.unwrap().via, Via::Direct);
         assert_eq!(people.grants().of_user(ann.id).await.unwrap(), [grant(&ann, &desk)]);
         assert_eq!(people.grants().of_target(desk.id).await.unwrap(), [grant(&ann, &desk)]);
-        assert_eq!(people.grants().groups_of_target(desk.id).await.unwrap().len(), 2);
         assert_eq!(people.grants().of_group(class.id).await.unwrap()[0].target, desk.id);
         // Who is disabled has none.
         let off = UserChange { disabled: Some(true), ..UserChange::default() };
