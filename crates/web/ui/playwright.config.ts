@@ -10,7 +10,7 @@ export default defineConfig({
   globalSetup: './e2e/server.ts',
   outputDir: 'test-results',
   fullyParallel: false,
-  workers: Number(process.env.GATEHOUSE_E2E_WORKERS ?? 2),
+  workers: 1,
   // Generous: a loaded machine is slow, and no test measures time.
   timeout: 240_000,
   expect: { timeout: 45_000 },
@@ -35,9 +35,9 @@ export default defineConfig({
   },
   projects: [
     { name: 'states', testMatch: ['states.spec.ts', 'portal-states.spec.ts', 'every-state.spec.ts'] },
-    { name: 'portal', testMatch: ['portal.spec.ts', 'keyboard.spec.ts'], workers: 1 },
-    { name: 'smoke', testMatch: 'smoke.spec.ts', workers: 1 },
-    { name: 'console', testMatch: ['console.spec.ts', 'behavior.spec.ts'], workers: 1 },
+    { name: 'portal', testMatch: ['portal.spec.ts', 'keyboard.spec.ts'] },
+    { name: 'smoke', testMatch: 'smoke.spec.ts' },
+    { name: 'console', testMatch: ['console.spec.ts', 'behavior.spec.ts'] },
   ],
   ...(served
     ? {}

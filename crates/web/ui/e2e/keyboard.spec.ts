@@ -58,6 +58,13 @@ async function arrive(
   const context = await browser.newContext({ baseURL });
   const page = await context.newPage();
   const errors = await watch(page);
+  // What the page says of a refusal is short; what the server said tells more when this walk fails.
+  page.on('response', (response) => {
+    if (response.status() >= 400) {
+      const told = (body: string) => console.log(`${response.url()} ${response.status()} ${body}`);
+      void response.text().then(told, () => undefined);
+    }
+  });
   await prefer(page, language, 'light');
   return [context, page, errors];
 }

@@ -95,6 +95,7 @@ for (const language of LANGUAGES) {
       const screen = page.getByRole('img', { name: ar ? /شاشة .*Lab desktop/ : /Screen of .*Lab desktop/ });
       await page.goto('/');
       await page.getByRole('heading', { name: 'Lab desktop' }).getByRole('link').click();
+      await expect(page).toHaveURL(/\/targets\/[0-9a-f-]{36}$/);
       await page.goto(`${new URL(page.url()).pathname}/edit`);
       const panel = page.getByRole('complementary');
       await panel.getByLabel(ar ? 'عرض شاشتها في القوائم' : 'Show its screen in lists').check();

@@ -4,7 +4,7 @@
  */
 import type { Page, WebSocketRoute } from '@playwright/test';
 import { expect, LANGUAGES, prefer, shootSizes, test, type Language } from './page.ts';
-import { good, POLICY, problem, session } from './scripted.ts';
+import { good, POLICY, problem, script, session } from './scripted.ts';
 
 const TOKEN = 'a'.repeat(52);
 
@@ -92,6 +92,7 @@ for (const language of LANGUAGES) {
 
     test('console: who else is here, which rules hold, more time, and the way back', async ({ page }) => {
       const asked: unknown[] = [];
+      await script(page);
       const here = { person: 'سارة', since: new Date(Date.now() - 180_000).toISOString(), view_only: true };
       let body: object = { others: [here] };
       const mine = { live_events: true, session_id: 's1', target_id: 't1', extended_s: 900, may_change_policy: true };
@@ -114,7 +115,6 @@ for (const language of LANGUAGES) {
         };
         return route.fulfill({ status: 204 });
       });
-      await page.routeWebSocket('**/ws/events*', () => undefined);
       await socket(page, grayScreen);
       await page.goto(`/console/${TOKEN}`);
       const root = page.locator('[data-state]');
@@ -147,6 +147,7 @@ for (const language of LANGUAGES) {
       await shootSizes(page, 'console-ruled', language);
       await page.getByRole('link', { name: language === 'en' ? 'Back to the list' : 'العودة إلى القائمة' }).click();
       await expect(page).not.toHaveURL(/console/);
+      await expect(page.getByRole('main').getByRole('listitem').first()).toBeVisible();
     });
 
     test('console: rules that keep the clipboard here', async ({ page }) => {
