@@ -1,7 +1,7 @@
 /** What any page may meet: loading, a failing server, no network, a filter that leaves nothing, no right to see it. */
 import type { Page } from '@playwright/test';
 import { expect, LANGUAGES, prefer, shootPairs, shootSizes, test, type Language } from './page.ts';
-import { good, ME, problem, RIGHTS, script, SESSIONS, TARGETS, USERS } from './scripted.ts';
+import { cut, good, ME, problem, RIGHTS, script, SESSIONS, TARGETS, USERS } from './scripted.ts';
 
 interface Place {
   /** How its pictures begin. */
@@ -60,12 +60,10 @@ for (const language of LANGUAGES) {
         await page.goto(place.path);
         await expect(page.getByRole('main').getByRole('status')).toBeVisible();
         await shootPairs(page, `${place.name}-loading`, language);
-        await page.unrouteAll({ behavior: 'ignoreErrors' });
         await script(page, { ...usual, [place.api]: (route) => route.fulfill(problem(503, 'store.unavailable')) });
         await page.goto(place.path);
         await expect(page.getByRole('alert')).toContainText('store.unavailable');
         await shootPairs(page, `${place.name}-error`, language);
-        await page.unrouteAll({ behavior: 'ignoreErrors' });
         await script(page, usual);
         await page.getByRole('alert').getByRole('button').first().click();
         await expect(page.getByRole('alert')).toHaveCount(0);
@@ -96,8 +94,7 @@ for (const language of LANGUAGES) {
           await script(page, usual);
           await page.goto(place.path);
           await expect(page.getByRole('table')).toBeVisible();
-          await page.unrouteAll({ behavior: 'ignoreErrors' });
-          await context.setOffline(true);
+          await cut(page, context);
           await expect(page.locator('.stale')).toBeVisible();
           await expect(page.getByRole('table')).toBeVisible();
           await shootPairs(page, `${place.name}-offline`, language);
@@ -149,7 +146,6 @@ for (const language of LANGUAGES) {
       await expect(page.locator('.partial')).toBeVisible();
       await shootSizes(page, 'targets-partial', language);
 
-      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await script(page, {
         '/api/sessions': (route) =>
           route.request().url().includes('cursor')
@@ -163,7 +159,6 @@ for (const language of LANGUAGES) {
       await expect(older).toBeEnabled();
       await shootPairs(page, 'sessions-partial', language);
 
-      await page.unrouteAll({ behavior: 'ignoreErrors' });
       const row = { seq: 9, at: new Date().toISOString(), action: 'login.done', prev_hash: 'a', hash: 'b' };
       await script(page, {
         '/api/audit': (route) =>
@@ -177,7 +172,6 @@ for (const language of LANGUAGES) {
       await expect(page.getByRole('row')).toHaveCount(2);
       await shootPairs(page, 'audit-partial', language);
 
-      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await script(page, { '/api/users': (route) => route.fulfill(good({ users: USERS, total: 1400 })) });
       await page.goto('/users');
       await expect(page.locator('.partial')).toBeVisible();
@@ -250,8 +244,7 @@ for (const language of LANGUAGES) {
       await page.goto('/login');
       await page.getByRole('textbox').first().fill('ada');
       await page.locator('input[type=password]').fill('nonsense');
-      await page.unrouteAll({ behavior: 'ignoreErrors' });
-      await context.setOffline(true);
+      await cut(page, context);
       await page.keyboard.press('Enter');
       await expect(page.getByRole('alert')).toContainText('interface.offline');
       await shootSizes(page, 'login-offline', language);
@@ -266,14 +259,12 @@ async function opening(page: Page, language: Language): Promise<void> {
   await page.goto('/open/t1');
   await expect(page.getByRole('status')).toBeVisible();
   await shootPairs(page, 'open-opening', language);
-  await page.unrouteAll({ behavior: 'ignoreErrors' });
   await script(page, {
     [status]: (route) => route.fulfill(good({ available: true, active_session: { id: 's1', client_ip: '192.0.2.1' } })),
   });
   await page.goto('/open/t1');
   await expect(page.getByRole('heading')).toBeVisible();
   await shootPairs(page, 'open-running', language);
-  await page.unrouteAll({ behavior: 'ignoreErrors' });
   await script(page, { [status]: (route) => route.fulfill(problem(404, 'target.not_found')) });
   await page.goto('/open/t1');
   await expect(page.getByRole('alert')).toContainText('target.not_found');

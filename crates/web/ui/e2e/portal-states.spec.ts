@@ -2,7 +2,7 @@
 import type { Route } from '@playwright/test';
 import { readFileSync } from 'node:fs';
 import { expect, LANGUAGES, prefer, shootPairs, shootSizes, test } from './page.ts';
-import { good, ME, problem, RIGHTS, script, SESSIONS, session, TARGETS, TOKENS, USERS } from './scripted.ts';
+import { cut, good, ME, problem, RIGHTS, script, SESSIONS, session, TARGETS, TOKENS, USERS } from './scripted.ts';
 
 for (const language of LANGUAGES) {
   const ar = language === 'ar';
@@ -356,8 +356,7 @@ for (const language of LANGUAGES) {
       await script(page);
       await page.goto('/');
       await expect(page.getByRole('main').getByRole('heading', { level: 2 })).toHaveCount(4);
-      await page.unrouteAll();
-      await context.setOffline(true);
+      await cut(page, context);
       await expect(page.locator('.stale')).toBeVisible();
       await expect(page.getByRole('main').getByRole('heading', { level: 2 })).toHaveCount(4);
       await shootSizes(page, 'targets-offline', language);

@@ -1,5 +1,5 @@
 /** Answers as the server gives them, for states that a healthy server does not show or shows only for a moment. */
-import type { Page, Route } from '@playwright/test';
+import type { BrowserContext, Page, Route } from '@playwright/test';
 
 const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
 const soon = (minutes: number) => ago(-minutes);
@@ -342,4 +342,10 @@ export async function script(page: Page, answers: Answers = {}): Promise<void> {
     },
   );
   await page.routeWebSocket('**/ws/events*', () => undefined);
+}
+
+/** From now on nothing is reached, neither what is scripted nor the program behind it, which would ask for a log-in. */
+export async function cut(page: Page, context: BrowserContext): Promise<void> {
+  await page.route('**/api/**', (route) => route.abort('internetdisconnected'));
+  await context.setOffline(true);
 }
