@@ -180,8 +180,13 @@ fn with_pam(directory: &TempDir, password: &str) -> anyhow::Result<Program> {
     let auth = format!("auth required pam_exec.so quiet expose_authtok /bin/sh {}\n", check.display());
     std::fs::write(services.join("vnc"), auth + "account required pam_permit.so\n")?;
     let mount = format!("mount --bind {} /etc/pam.d && exec \"$@\"", services.display());
-    Ok(Program::new(require("unshare", "util-linux")?)
-        .args(["--map-root-user", "--mount", "/bin/sh", "-c", &mount, "sh"])
+    let unshare = require("unshare", "util-linux")?;
+    // Whoever may not have a mount namespace may have one inside a user namespace.
+    let may = std::process::Command::new(&unshare).args(["--mount", "true"]).status()?.success();
+    let namespaces: &[&str] = if may { &["--mount"] } else { &["--map-root-user", "--mount"] };
+    Ok(Program::new(unshare)
+        .args(namespaces)
+        .args(["/bin/sh", "-c", &mount, "sh"])
         .arg(require("Xvnc", "tigervnc-standalone-server")?))
 }
 
