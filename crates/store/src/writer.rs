@@ -3,8 +3,9 @@
 //!
 //! A group runs in one transaction. If a change fails, the group is rolled back and run again with a savepoint
 //! around each change, so that only the failing one fails; the common case pays for no savepoints. A change
-//! whose caller has given up before it ran is left out. A lone change of one statement runs without a transaction. On PostgreSQL another node's group may hold what this one
-//! needs while it waits for what this one holds; the server then undoes one of them, and that one is run again.
+//! whose caller has given up before it ran is left out. A lone change of one statement runs without a transaction.
+//! On PostgreSQL another node's group may hold what this one needs while it waits for what this one holds; the server
+//! then undoes one of them, and that one is run again.
 //!
 //! No timer makes a change wait for company. While one group is committed the next gathers in the queue; and where the
 //! last group was one, its callers are given the time to come back that the runtime needs to run them, no longer.
